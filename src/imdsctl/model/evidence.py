@@ -1,0 +1,282 @@
+"""What was read, as immutable values; each is stored as one piece of evidence."""
+
+from datetime import datetime
+from typing import Generic, Literal, NamedTuple, TypeVar
+
+from msgspec import Struct, field
+
+from imdsctl.model.options import MetadataOptions
+
+
+class Cell(NamedTuple):
+    """One account in one region: the unit in which AWS is read and changed."""
+
+    account: str
+    region: str
+
+    def __str__(self) -> str:
+        return f"{self.account} {self.region}"
+
+
+What = Literal[
+    "instances",
+    "calls",
+    "launch-templates",
+    "launch-configurations",
+    "groups",
+    "account-defaults",
+    "images",
+]
+"""The kinds of reading that a scan makes in every cell."""
+
+
+class Unreadable(Struct, frozen=True, kw_only=True):
+    """Something that could not be read, and why; it is evidence too, never a missing row.
+
+    `what` is a reading (`instances`, `calls`, …) or an API operation, `why` AWS's error code and
+    message. `seen` counts what was read before the failure: a partial list never passes for a
+    whole one.
+    """
+
+    account: str
+    region: str
+    what: str
+    why: str
+    seen: int = 0
+
+
+class TemplateSpec(Struct, frozen=True, kw_only=True):
+    """A reference to a launch template; `version` is a number as text, `$Default` or `$Latest`."""
+
+    id: str
+    name: str
+    version: str
+
+
+class Instance(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """An EC2 instance as DescribeInstances shows it. Times are UTC.
+
+    `launched_at` is AWS's LaunchTime, which each start from the stopped state renews.
+    `group` is its Auto Scaling group, `template` what it was launched from where AWS tags say so,
+    `operator` the AWS service that manages it, if one does. User data is never read.
+    """
+
+    id: str
+    account: str
+    region: str
+    state: str
+    options: MetadataOptions
+    launched_at: datetime
+    image: str = ""
+    instance_type: str = ""
+    name: str = ""
+    profile: str | None = None
+    group: str | None = None
+    template: TemplateSpec | None = None
+    operator: str | None = None
+    lifecycle: str | None = None
+    platform: str | None = None
+    architecture: str | None = None
+    zone: str | None = None
+    tags: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def cell(self) -> Cell:
+        """Where it is."""
+        return Cell(self.account, self.region)
+
+
+class Metric(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One CloudWatch metric of one instance over the window.
+
+    `hours_with_data` counts the hours that have a data point at all, whatever its value; only
+    hours with data can show that nothing called. `per_day` runs from the window's first day,
+    `per_hour_of_day` is indexed by the UTC hour. All values are sums of calls.
+    """
+
+    total: int = 0
+    hours_with_data: int = 0
+    hours_with_calls: int = 0
+    first_call: datetime | None = None
+    last_call: datetime | None = None
+    first_data: datetime | None = None
+    last_data: datetime | None = None
+    per_day: list[int] = field(default_factory=list)
+    per_hour_of_day: list[int] = field(default_factory=list)
+
+
+class Calls(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The IMDSv1 calls of one instance, as CloudWatch's two metrics tell.
+
+    `v1` is MetadataNoToken, `rejected` MetadataNoTokenRejected; None where CloudWatch has no data
+    point at all in the window, which is not the same as zero calls. `hours_running` counts the
+    hours of the window since the instance's last launch or start.
+    """
+
+    id: str
+    account: str
+    region: str
+    window_start: datetime
+    window_end: datetime
+    hours_running: int
+    v1: Metric | None = None
+    rejected: Metric | None = None
+
+    @property
+    def coverage(self) -> float:
+        """Share of the hours running that have data, 0 to 1; 0 where nothing ran."""
+        seen = (self.v1.hours_with_data if self.v1 else 0) + (
+            self.rejected.hours_with_data if self.rejected else 0
+        )
+        return min(1.0, seen / self.hours_running) if self.hours_running else 0.0
+
+
+class TemplateVersion(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One version of a launch template: its metadata options as written there, and its image."""
+
+    template_id: str
+    template_name: str
+    account: str
+    region: str
+    number: int
+    default: bool = False
+    latest: bool = False
+    options: MetadataOptions = field(default_factory=MetadataOptions)
+    image: str | None = None
+    instance_profile: str | None = None
+    description: str = ""
+    created_at: datetime | None = None
+    tags: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def id(self) -> str:
+        """Template id and version number, as in `lt-0abc:5`."""
+        return f"{self.template_id}:{self.number}"
+
+
+class LaunchConfiguration(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A launch configuration: immutable, the predecessor of launch templates."""
+
+    name: str
+    account: str
+    region: str
+    options: MetadataOptions = field(default_factory=MetadataOptions)
+    image: str | None = None
+
+    @property
+    def id(self) -> str:
+        """Its name: unique in one account and region only."""
+        return self.name
+
+
+class GroupMember(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """An instance of an Auto Scaling group, and what it was launched from."""
+
+    id: str
+    lifecycle_state: str = "InService"
+    healthy: bool = True
+    template: TemplateSpec | None = None
+    launch_configuration: str | None = None
+    protected: bool = False
+
+
+class GroupSpec(Struct, frozen=True, kw_only=True):
+    """One place in an Auto Scaling group that names a launch template.
+
+    `override` is the index in the mixed instances policy's overrides, None for the main one.
+    """
+
+    template: TemplateSpec
+    override: int | None = None
+
+
+class Group(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """An Auto Scaling group with everything that it may launch from."""
+
+    name: str
+    account: str
+    region: str
+    specs: list[GroupSpec] = field(default_factory=list)
+    mixed: bool = False
+    launch_configuration: str | None = None
+    minimum: int = 0
+    desired: int = 0
+    maximum: int = 0
+    members: list[GroupMember] = field(default_factory=list)
+    warm_pool: bool = False
+    suspended: list[str] = field(default_factory=list)
+    tags: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def id(self) -> str:
+        """Its name: unique in one account and region only."""
+        return self.name
+
+
+class AccountDefaults(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The instance metadata defaults of one account in one region.
+
+    `enforced` is HttpTokensEnforced (None: no preference); `managed_by` is `account` or
+    `declarative-policy`, in which case the account cannot change them.
+    """
+
+    account: str
+    region: str
+    options: MetadataOptions = field(default_factory=MetadataOptions)
+    enforced: str | None = None
+    managed_by: str = "account"
+
+    @property
+    def id(self) -> str:
+        """Account and region."""
+        return f"{self.account}/{self.region}"
+
+
+class Image(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A machine image that something here launches; `imds_support` is `v2.0` or None."""
+
+    id: str
+    account: str
+    region: str
+    name: str = ""
+    owner: str = ""
+    imds_support: str | None = None
+
+
+Item = Instance | Calls | TemplateVersion | LaunchConfiguration | Group | AccountDefaults | Image
+ITEM_OF: dict[str, type[Item]] = {
+    "instances": Instance,
+    "calls": Calls,
+    "launch-templates": TemplateVersion,
+    "launch-configurations": LaunchConfiguration,
+    "groups": Group,
+    "account-defaults": AccountDefaults,
+    "images": Image,
+}
+"""Which value a reading of each kind consists of."""
+
+
+T = TypeVar("T", bound=Item)
+
+
+class Recorded(Struct, Generic[T], frozen=True, kw_only=True):
+    """An item as it stands in the store: its evidence id (`e31`), source and time of reading."""
+
+    id: str
+    kind: str
+    source: str
+    observed_at: datetime
+    item: T
+
+
+class Reading(Struct, frozen=True, kw_only=True):
+    """One look at one kind of thing in one cell, whole (`complete`) or not (`why`)."""
+
+    scan: int
+    account: str
+    region: str
+    what: str
+    observed_at: datetime
+    complete: bool
+    count: int
+    why: str | None = None

@@ -1,0 +1,50 @@
+"""A launch path: something that starts instances, with the options that they would get today."""
+
+from typing import Literal
+
+from msgspec import Struct, field
+
+from imdsctl.model.evidence import Cell
+from imdsctl.model.options import MetadataOptions
+
+PathKind = Literal["group", "template", "launch-configuration"]
+Decider = Literal["template", "account default", "image", "built-in", "launch configuration"]
+
+
+class LaunchPath(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One way in which new instances come to be.
+
+    For a `group` there is one path for each launch template version or launch configuration that
+    it uses; a `template` path is the default version of a template that no group uses; a
+    `launch-configuration` path is one that no group uses.
+
+    `explicit` is what the template or configuration says itself, `effective` what an instance
+    would get in the end, `decided_by` who decides about the tokens. `version` is what the group
+    refers to (a number, `$Default`, `$Latest`), `number` the version that this means today (None
+    where it could not be read).
+    """
+
+    id: str
+    kind: PathKind
+    account: str
+    region: str
+    effective: MetadataOptions
+    explicit: MetadataOptions
+    decided_by: Decider
+    name: str = ""
+    group: str | None = None
+    template: str | None = None
+    template_name: str | None = None
+    version: str | None = None
+    number: int | None = None
+    launch_configuration: str | None = None
+    image: str | None = None
+    owner: str | None = None
+    where: list[str] = field(default_factory=list)
+    members: list[str] = field(default_factory=list)
+    evidence: list[str] = field(default_factory=list)
+
+    @property
+    def cell(self) -> Cell:
+        """Where it is."""
+        return Cell(self.account, self.region)

@@ -1,0 +1,106 @@
+"""The plan: what would be changed, in which order, how each change is undone, what is held."""
+
+import hashlib
+from datetime import datetime
+from typing import Any, Literal
+
+import msgspec
+from msgspec import Struct, field, structs
+
+from imdsctl.model.evidence import Cell
+from imdsctl.model.verdict import Reason, Status
+
+Kind = Literal[
+    "instance-options",
+    "launch-template-version",
+    "launch-template-default",
+    "asg-launch-template",
+    "instance-refresh",
+    "launch-configuration-replacement",
+    "account-defaults",
+]
+
+Facts = dict[str, Any]
+"""The part of a resource that a change touches; the keys are the change kind's own."""
+
+
+class Change(Struct, frozen=True, kw_only=True):
+    """One change of one resource.
+
+    `before` is what the resource must look like for the change to be made, `after` what it looks
+    like once made, `inverse` how it is undone (None: it cannot be, `irreversible` says so loudly).
+    `needs` names changes that must have been applied before this one; a value in `after` that only
+    they can know (the number of a new launch template version) is a prediction, replaced at apply
+    by what AWS answered.
+    """
+
+    id: str
+    kind: Kind
+    resource: str
+    account: str
+    region: str
+    before: Facts
+    after: Facts
+    inverse: Facts | None
+    reason: str
+    name: str = ""
+    irreversible: bool = False
+    gates: list[str] = field(default_factory=list)
+    needs: list[str] = field(default_factory=list)
+
+    @property
+    def cell(self) -> Cell:
+        """Where it is made."""
+        return Cell(self.account, self.region)
+
+
+class Wave(Struct, frozen=True, kw_only=True):
+    """Changes that are made together: canaries first, then `batch` at a time.
+
+    After the canaries and after the last change the wave waits `soak_seconds` and looks at the
+    gates. Wave 0 to 2 follow the risk; the freeze has number -1.
+    """
+
+    number: int
+    name: str
+    changes: list[Change]
+    canaries: list[str] = field(default_factory=list)
+    batch: int = 10
+    soak_seconds: int = 900
+
+
+class Held(Struct, frozen=True, kw_only=True):
+    """A resource that still allows v1 and that the plan leaves alone, with the reasons."""
+
+    resource: str
+    account: str
+    region: str
+    status: Status
+    reasons: list[Reason]
+    name: str = ""
+
+
+class Plan(Struct, frozen=True, kw_only=True):
+    """The whole plan, sealed by `digest` over everything else in it."""
+
+    created_at: datetime
+    scanned_at: datetime
+    caller: str
+    instances: int
+    waves: list[Wave]
+    held: list[Held]
+    schema: str = "imdsctl/plan/v1"
+    digest: str = ""
+
+    def sealed(self) -> "Plan":
+        """This plan with the digest of its content."""
+        return structs.replace(self, digest=self.content_digest())
+
+    def content_digest(self) -> str:
+        """SHA-256 of the plan's canonical JSON with the digest left empty."""
+        bare = structs.replace(self, digest="")
+        return hashlib.sha256(msgspec.json.encode(bare, order="deterministic")).hexdigest()
+
+    def changes(self) -> dict[str, Change]:
+        """All changes by id, in the order of the waves."""
+        return {change.id: change for wave in self.waves for change in wave.changes}

@@ -1,0 +1,71 @@
+"""The operator's choices, as read from `imdsctl.toml`; every one has a sensible default."""
+
+from datetime import date
+from typing import Literal
+
+from msgspec import Struct, field
+
+from imdsctl.model.verdict import Confidence
+
+
+class Exemption(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A resource that stays on v1 for now: who decided, why, and until when (inclusive)."""
+
+    resource: str
+    owner: str
+    reason: str
+    expires: date
+
+
+class WaveRule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Instances whose tags match all of `tags` (values may hold `*`) belong to `wave`."""
+
+    wave: Literal["disposable", "auto-scaling", "stateful"]
+    tags: dict[str, str]
+
+
+class WaveSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How one wave is walked: canaries, instances at a time, seconds of soak."""
+
+    canaries: int = 2
+    batch: int = 10
+    soak_seconds: int = 900
+
+
+class JudgePolicy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """When silence counts.
+
+    An instance younger than `min_age_hours`, or whose hours with data are less than
+    `min_coverage` of the hours that it ran, is `unknown`.
+    """
+
+    min_age_hours: int = 24
+    min_coverage: float = 0.9
+    min_window_days: int = 7
+
+
+class PlanPolicy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a plan may hold.
+
+    `min_confidence` is the lowest confidence of a `ready` verdict that is planned.
+    `existing` says how instances of Auto Scaling groups are moved: modified `in-place`, or
+    replaced by an instance `refresh`. `unproven_boot` says what happens to a group in which the
+    window saw no launch, so that nobody knows whether its boot calls v1: `refresh` proves one
+    replacement first, `freeze` trusts it, `hold` leaves it alone.
+    """
+
+    min_confidence: Confidence = "low"
+    existing: Literal["in-place", "refresh"] = "in-place"
+    unproven_boot: Literal["refresh", "freeze", "hold"] = "refresh"
+    default_hop_limit: int = 2
+    max_age_hours: int = 168
+
+
+class Policy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """All settings together."""
+
+    judge: JudgePolicy = JudgePolicy()
+    plan: PlanPolicy = PlanPolicy()
+    waves: dict[str, WaveSettings] = field(default_factory=dict)
+    wave_rules: list[WaveRule] = field(default_factory=list)
+    exemptions: list[Exemption] = field(default_factory=list)
