@@ -6,6 +6,7 @@ from msgspec import Struct, field
 
 from imdsctl.model.evidence import Cell
 from imdsctl.model.options import MetadataOptions
+from imdsctl.model.verdict import Verdict
 
 PathKind = Literal["group", "template", "launch-configuration"]
 Decider = Literal["template", "account default", "image", "built-in", "launch configuration"]
@@ -48,3 +49,14 @@ class LaunchPath(Struct, frozen=True, kw_only=True, omit_defaults=True):
     def cell(self) -> Cell:
         """Where it is."""
         return Cell(self.account, self.region)
+
+
+class JudgedPath(Struct, frozen=True, kw_only=True):
+    """A launch path with its verdict.
+
+    `boot_seen` says whether the window saw an instance of it boot without calling v1.
+    """
+
+    path: LaunchPath
+    verdict: Verdict
+    boot_seen: bool

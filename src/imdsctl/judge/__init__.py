@@ -1,0 +1,1 @@
+"""Evidence in, verdicts out: pure functions of what was read, the policy and the time."""

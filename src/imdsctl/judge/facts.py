@@ -1,0 +1,134 @@
+"""What a rule is given to judge one instance or one launch path by."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from imdsctl.model.evidence import Calls, Instance, Recorded
+from imdsctl.model.launch_path import LaunchPath
+from imdsctl.model.policy import Exemption, Policy
+from imdsctl.model.verdict import Confidence, Status, Verdict
+
+CONTAINER_TAGS = ("kubernetes.io/cluster/", "eks:", "aws:eks:", "aws:ecs:", "AmazonECSManaged")
+"""Tag keys (or their beginnings) that EKS, ECS and kubernetes tools put on what runs containers."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """What one rule says: a status it argues for, or only a caution (`status` None).
+
+    A caution lowers the confidence of a `ready` verdict to at most `confidence`.
+    """
+
+    summary: str
+    fix: str = ""
+    status: Status | None = None
+    confidence: Confidence = "high"
+    evidence: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Siblings:
+    """What is known of the other instances that came from the same place.
+
+    `callers` are ids that called v1 in the window, `quiet` counts those with enough data and no
+    call, `booted_quiet` those among them that were launched or started inside the window.
+    """
+
+    callers: tuple[str, ...] = ()
+    quiet: int = 0
+    booted_quiet: int = 0
+    evidence: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstanceFacts:
+    """Everything that the rules look at for one instance.
+
+    `calls` is None where the metrics were not read; `calls_unreadable` then says why, if AWS
+    refused. `paths` are the launch paths that its group would start the next instance from.
+    """
+
+    record: Recorded[Instance]
+    now: datetime
+    policy: Policy
+    calls: Recorded[Calls] | None = None
+    calls_unreadable: str | None = None
+    siblings: Siblings | None = None
+    paths: tuple[LaunchPath, ...] = ()
+    exemption: Exemption | None = None
+
+    @property
+    def instance(self) -> Instance:
+        """The instance itself."""
+        return self.record.item
+
+    @property
+    def observed(self) -> Calls | None:
+        """Its calls, if they were read."""
+        return self.calls.item if self.calls else None
+
+    @property
+    def called(self) -> int:
+        """IMDSv1 calls in the window, accepted or rejected, as far as CloudWatch knows."""
+        calls = self.observed
+        if calls is None:
+            return 0
+        return (calls.v1.total if calls.v1 else 0) + (calls.rejected.total if calls.rejected else 0)
+
+    @property
+    def container_sign(self) -> str | None:
+        """The tag that shows that it runs containers, if one does."""
+        return container_sign(self.instance.tags)
+
+    @property
+    def evidence(self) -> tuple[str, ...]:
+        """The ids of the evidence on the instance and its calls."""
+        return (self.record.id, *((self.calls.id,) if self.calls else ()))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PathFacts:
+    """Everything that the rules look at for one launch path.
+
+    `siblings` sums up the evidence on all that came from the path, `members` are the verdicts on
+    its instances.
+    """
+
+    path: LaunchPath
+    siblings: Siblings
+    members: Mapping[str, Verdict]
+
+    @property
+    def unread(self) -> bool:
+        """Whether the launch template version that it uses is not known."""
+        return self.path.number is None and self.path.launch_configuration is None
+
+    @property
+    def evidence(self) -> tuple[str, ...]:
+        """The ids of the evidence on the path itself."""
+        return tuple(self.path.evidence)
+
+
+def container_sign(tags: dict[str, str]) -> str | None:
+    """The first tag key that an EKS, ECS or kubernetes node carries, None without one."""
+    return next((key for key in tags if key.startswith(CONTAINER_TAGS)), None)
+
+
+def is_mature(calls: Calls, policy: Policy) -> bool:
+    """Whether silence counts: long enough a window, old enough, and data in nearly every hour."""
+    window = calls.window_end - calls.window_start
+    return (
+        window >= timedelta(days=policy.judge.min_window_days)
+        and calls.hours_running >= policy.judge.min_age_hours
+        and calls.v1 is not None
+        and calls.coverage >= policy.judge.min_coverage
+    )
+
+
+def saw_boot(instance: Instance, calls: Calls) -> bool:
+    """Whether the window saw the instance's first hour after a launch or start, with data."""
+    if instance.launched_at < calls.window_start or calls.v1 is None:
+        return False
+    first = calls.v1.first_data
+    return first is not None and first <= instance.launched_at + timedelta(hours=1)

@@ -1,0 +1,158 @@
+"""A whole cell judged at once: its instances in the light of their siblings, then its paths."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from fnmatch import fnmatchcase
+
+from imdsctl.judge.facts import InstanceFacts, PathFacts, Siblings, is_mature, saw_boot
+from imdsctl.judge.instances import judge_instance
+from imdsctl.judge.launch import judge_path
+from imdsctl.judge.paths import PathFinder
+from imdsctl.model.evidence import (
+    AccountDefaults,
+    Calls,
+    Cell,
+    Group,
+    Image,
+    Instance,
+    LaunchConfiguration,
+    Recorded,
+    TemplateVersion,
+)
+from imdsctl.model.launch_path import JudgedPath, LaunchPath
+from imdsctl.model.policy import Exemption, Policy
+from imdsctl.model.verdict import Verdict
+
+
+@dataclass(slots=True, kw_only=True)
+class CellEvidence:
+    """Everything current that is known of one account in one region.
+
+    `unreadable` maps a kind of reading to why it could not be made whole.
+    """
+
+    cell: Cell
+    instances: Sequence[Recorded[Instance]] = ()
+    calls: Mapping[str, Recorded[Calls]] = field(default_factory=dict)
+    templates: Sequence[Recorded[TemplateVersion]] = ()
+    configurations: Sequence[Recorded[LaunchConfiguration]] = ()
+    groups: Sequence[Recorded[Group]] = ()
+    defaults: Recorded[AccountDefaults] | None = None
+    images: Sequence[Recorded[Image]] = ()
+    unreadable: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(slots=True, kw_only=True)
+class JudgedCell:
+    """The verdicts on one cell."""
+
+    evidence: CellEvidence
+    instances: dict[str, Verdict]
+    paths: list[JudgedPath]
+
+
+def judge_cell(evidence: CellEvidence, policy: Policy, now: datetime) -> JudgedCell:
+    """Judge every instance and every launch path of a cell; pure."""
+    present = [r for r in evidence.instances if r.item.state not in ("terminated", "shutting-down")]
+    finder = PathFinder(
+        templates=evidence.templates,
+        configurations=evidence.configurations,
+        groups=evidence.groups,
+        defaults=evidence.defaults,
+        images=evidence.images,
+        instances=[record.item for record in present],
+    )
+    paths = finder.paths()
+    paths_of_group: dict[str, list[LaunchPath]] = defaultdict(list)
+    for path in paths:
+        if path.group:
+            paths_of_group[path.group].append(path)
+    siblings = _siblings(present, evidence.calls, policy)
+    verdicts = {
+        record.item.id: judge_instance(
+            InstanceFacts(
+                record=record,
+                now=now,
+                policy=policy,
+                calls=evidence.calls.get(record.item.id),
+                calls_unreadable=evidence.unreadable.get("calls"),
+                siblings=siblings.get(_origin(record.item)),
+                paths=tuple(paths_of_group.get(record.item.group or "", ())),
+                exemption=exemption_for(record.item, policy.exemptions),
+            )
+        )
+        for record in present
+    }
+    by_id = {record.item.id: record.item for record in present}
+    judged = [
+        judge_path(
+            PathFacts(
+                path=path,
+                siblings=_path_siblings(path, siblings, by_id),
+                members={m: verdicts[m] for m in path.members if m in verdicts},
+            )
+        )
+        for path in paths
+    ]
+    return JudgedCell(evidence=evidence, instances=verdicts, paths=judged)
+
+
+def exemption_for(instance: Instance, exemptions: Iterable[Exemption]) -> Exemption | None:
+    """The first exemption whose `resource` matches the instance's id, name or group."""
+    names = (instance.id, instance.name, instance.group or "")
+    return next(
+        (e for e in exemptions if any(n and fnmatchcase(n, e.resource) for n in names)), None
+    )
+
+
+def _origin(instance: Instance) -> str:
+    """What an instance shares with its siblings: its group, else its template, else nothing."""
+    if instance.group:
+        return f"group {instance.group}"
+    if instance.template:
+        return f"template {instance.template.id}"
+    return f"instance {instance.id}"
+
+
+def _siblings(
+    records: Iterable[Recorded[Instance]], calls: Mapping[str, Recorded[Calls]], policy: Policy
+) -> dict[str, Siblings]:
+    callers: dict[str, list[str]] = defaultdict(list)
+    evidence: dict[str, list[str]] = defaultdict(list)
+    quiet: dict[str, int] = defaultdict(int)
+    booted: dict[str, int] = defaultdict(int)
+    origins = set()
+    for record in records:
+        instance, origin = record.item, _origin(record.item)
+        origins.add(origin)
+        observed = calls.get(instance.id)
+        if observed is None:
+            continue
+        seen = observed.item
+        total = (seen.v1.total if seen.v1 else 0) + (seen.rejected.total if seen.rejected else 0)
+        if total:
+            callers[origin].append(instance.id)
+            evidence[origin].append(observed.id)
+        else:
+            quiet[origin] += is_mature(seen, policy)
+            booted[origin] += saw_boot(instance, seen)
+    return {
+        origin: Siblings(
+            callers=tuple(callers[origin]),
+            quiet=quiet[origin],
+            booted_quiet=booted[origin],
+            evidence=tuple(evidence[origin][:3]),
+        )
+        for origin in origins
+    }
+
+
+def _path_siblings(
+    path: LaunchPath, siblings: Mapping[str, Siblings], instances: Mapping[str, Instance]
+) -> Siblings:
+    if path.group:
+        return siblings.get(f"group {path.group}", Siblings())
+    member = next((instances[m] for m in path.members if m in instances), None)
+    return siblings.get(_origin(member), Siblings()) if member else Siblings()

@@ -1,0 +1,17 @@
+"""The version that the group refers to could not be read."""
+
+from imdsctl.judge.facts import Finding, PathFacts
+
+
+def judge(facts: PathFacts) -> Finding | None:
+    """`unknown`: nobody can say what the next instance would be."""
+    if not facts.unread:
+        return None
+    path = facts.path
+    return Finding(
+        status="unknown",
+        summary=f"Launch template {path.template_name} version {path.version} could not be read.",
+        fix="Scan again with the right to call ec2:DescribeLaunchTemplateVersions; if the version "
+        "was deleted, the group cannot launch at all.",
+        evidence=facts.evidence,
+    )

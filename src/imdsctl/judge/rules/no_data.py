@@ -1,0 +1,26 @@
+"""CloudWatch has no data for the instance: silence that proves nothing."""
+
+from imdsctl.judge.facts import Finding, InstanceFacts
+
+
+def judge(facts: InstanceFacts) -> Finding | None:
+    """`unknown` for a running instance without a single data point: no data is not zero."""
+    if facts.instance.state in ("stopped", "stopping", "pending"):
+        return None
+    calls = facts.observed
+    if calls is None:
+        return Finding(
+            status="unknown",
+            summary="Its IMDSv1 metric was not read"
+            + (f": {facts.calls_unreadable}." if facts.calls_unreadable else "."),
+            fix="Scan again with the right to call cloudwatch:GetMetricData.",
+            evidence=(facts.record.id,),
+        )
+    if calls.v1 is None:
+        return Finding(
+            status="unknown",
+            summary="CloudWatch has no MetadataNoToken data point for it. No data is not zero.",
+            fix="Watch it on the host (`imdsctl host trace`), or find out why it has no metrics.",
+            evidence=facts.evidence,
+        )
+    return None

@@ -1,0 +1,37 @@
+"""What a quiet window has not seen: no boot, no turn of the month."""
+
+from datetime import timedelta
+
+from imdsctl.judge.facts import Finding, InstanceFacts, saw_boot
+
+
+def judge(facts: InstanceFacts) -> Finding | None:
+    """A caution: silence says nothing about what did not happen in the window."""
+    calls = facts.observed
+    if calls is None or calls.v1 is None or calls.v1.total:
+        return None
+    missing = []
+    if not saw_boot(facts.instance, calls) and not (facts.siblings and facts.siblings.booted_quiet):
+        missing.append("a boot")
+    if not _saw_first_of_month(facts):
+        missing.append("the first day of a month")
+    if not missing:
+        return None
+    return Finding(
+        confidence="medium" if len(missing) == 1 else "low",
+        summary=f"The window did not see {' or '.join(missing)}: a caller that comes only then "
+        "would not show.",
+        fix="A longer window (--days 35) and a reboot in a maintenance window make it surer.",
+        evidence=facts.evidence,
+    )
+
+
+def _saw_first_of_month(facts: InstanceFacts) -> bool:
+    calls = facts.observed
+    if calls is None:
+        return False
+    start = max(calls.window_start, facts.instance.launched_at)
+    first = calls.window_end.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    whole_day = start <= first and calls.window_end - first >= timedelta(days=1)
+    month_before = (first - timedelta(days=1)).replace(day=1)
+    return whole_day or start <= month_before
