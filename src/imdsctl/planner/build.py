@@ -1,0 +1,137 @@
+"""From verdicts to a sealed plan."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from msgspec import structs
+
+from imdsctl.judge.fleet import JudgedCell
+from imdsctl.model.evidence import Instance
+from imdsctl.model.plan import Change, Held, Plan, Wave
+from imdsctl.model.policy import Policy
+from imdsctl.model.verdict import Verdict
+from imdsctl.planner.draft import Draft
+from imdsctl.planner.existing import plan_existing
+from imdsctl.planner.freeze import plan_freeze
+from imdsctl.planner.waves import WAVES, canaries, settings, wave_of
+
+FREEZE = -1
+"""The number of the freeze, which comes before wave 0."""
+
+_FREEZE_ORDER = (
+    "launch-template-version",
+    "launch-template-default",
+    "asg-launch-template",
+    "launch-configuration-replacement",
+    "account-defaults",
+)
+
+
+def build_plan(
+    cells: Sequence[JudgedCell],
+    policy: Policy,
+    *,
+    now: datetime,
+    scanned_at: datetime,
+    caller: str,
+    only: Iterable[str] = (),
+    wave: int | None = None,
+) -> Plan:
+    """The plan for everything that is ready, sealed.
+
+    `only` keeps the changes of these resources (ids or names) and what they need; `wave` keeps
+    one wave. What is held is always listed in full.
+    """
+    drafts = []
+    for judged in cells:
+        draft = Draft(judged.evidence.cell, policy.plan)
+        plan_freeze(judged, draft)
+        plan_existing(judged, draft)
+        drafts.append(draft)
+    waves = [
+        Wave(
+            number=FREEZE,
+            name="freeze",
+            changes=_in_order(change for draft in drafts for change in draft.freeze),
+            soak_seconds=0,
+        )
+    ]
+    instances = {r.item.id: r.item for judged in cells for r in judged.evidence.instances}
+    verdicts = {k: v for judged in cells for k, v in judged.instances.items()}
+    waves.extend(_waves(drafts, instances, verdicts, policy))
+    waves = _narrowed([w for w in waves if w.changes], set(only), wave)
+    return Plan(
+        created_at=now,
+        scanned_at=scanned_at,
+        caller=caller,
+        instances=len(verdicts),
+        waves=waves,
+        held=sorted(
+            (held for draft in drafts for held in draft.held),
+            key=lambda h: (h.status, h.account, h.region, h.resource),
+        ),
+    ).sealed()
+
+
+def _in_order(changes: Iterable[Change]) -> list[Change]:
+    return sorted(changes, key=lambda c: _FREEZE_ORDER.index(c.kind))
+
+
+def _waves(
+    drafts: Sequence[Draft],
+    instances: dict[str, Instance],
+    verdicts: dict[str, Verdict],
+    policy: Policy,
+) -> Iterable[Wave]:
+    by_wave: dict[str, list[Change]] = {name: [] for name in WAVES}
+    for draft in drafts:
+        by_wave["auto-scaling"].extend(draft.groups)
+        for change in draft.instances:
+            by_wave[wave_of(instances[change.resource], policy)].append(change)
+    for number, name in enumerate(WAVES):
+        chosen = settings(policy, name)
+        changes = by_wave[name]
+        in_place = [c for c in changes if c.kind == "instance-options"]
+        first = canaries(in_place, verdicts, chosen.canaries) if len(in_place) > 1 else []
+        yield Wave(
+            number=number,
+            name=name,
+            changes=sorted(
+                changes, key=lambda c: (c.kind == "instance-options", c.id not in first)
+            ),
+            canaries=first,
+            batch=chosen.batch,
+            soak_seconds=chosen.soak_seconds,
+        )
+
+
+def _narrowed(waves: list[Wave], only: set[str], number: int | None) -> list[Wave]:
+    if number is not None:
+        waves = [w for w in waves if w.number == number]
+    if not only:
+        return waves
+    every = {change.id: change for w in waves for change in w.changes}
+    keep: set[str] = set()
+    todo = [c.id for c in every.values() if only & {c.resource, c.name, c.id}]
+    while todo:
+        change_id = todo.pop()
+        if change_id in every and change_id not in keep:
+            keep.add(change_id)
+            todo.extend(every[change_id].needs)
+    narrowed = (
+        structs.replace(
+            w,
+            changes=[c for c in w.changes if c.id in keep],
+            canaries=[c for c in w.canaries if c in keep],
+        )
+        for w in waves
+    )
+    return [w for w in narrowed if w.changes]
+
+
+def count_held(held: Iterable[Held]) -> dict[str, int]:
+    """How many instances and launch paths are held, by status."""
+    counts: dict[str, int] = {}
+    for one in held:
+        counts[one.status] = counts.get(one.status, 0) + 1
+    return counts

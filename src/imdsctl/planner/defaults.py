@@ -1,0 +1,89 @@
+"""The account-level default of a region: what decides where a launch does not say."""
+
+from imdsctl.judge.fleet import JudgedCell
+from imdsctl.model.verdict import Reason
+from imdsctl.planner.draft import Draft
+
+
+def plan_defaults(judged: JudgedCell, draft: Draft) -> None:
+    """Require tokens by default, with a hop limit, unless that would cut off a held launch path.
+
+    The endpoint is never touched. A hop limit that the account chose stays; without one it is set,
+    because `required` alone would leave 1 and cut off bridged containers.
+    """
+    record = judged.evidence.defaults
+    resource = "account-defaults"
+    if record is None:
+        why = judged.evidence.unreadable.get("account-defaults", "not read")
+        draft.hold(
+            resource,
+            "unknown",
+            [
+                Reason(
+                    rule="defaults-unread",
+                    summary=f"The account default could not be read: {why}.",
+                    fix="Allow ec2:GetInstanceMetadataDefaults and scan again.",
+                )
+            ],
+        )
+        return
+    options = record.item.options
+    wanted: dict[str, str | int] = {}
+    if options.http_tokens != "required":
+        wanted["http_tokens"] = "required"
+    if options.http_put_response_hop_limit is None:
+        wanted["http_put_response_hop_limit"] = draft.policy.default_hop_limit
+    if "http_tokens" not in wanted:
+        return
+    if record.item.managed_by == "declarative-policy":
+        draft.hold(
+            resource,
+            "blocked",
+            [
+                Reason(
+                    rule="declarative-policy",
+                    summary="A declarative policy of the organization owns the account default.",
+                    fix="Ask who manages the organization's declarative policies to require "
+                    "tokens there.",
+                    evidence=[record.id],
+                )
+            ],
+        )
+        return
+    waiting = [
+        p.path
+        for p in judged.paths
+        if p.path.effective.posture == "v1-allowed"
+        and p.path.launch_configuration is None
+        and p.path.explicit.http_tokens is None
+        and p.path.id not in draft.frozen
+    ]
+    if waiting:
+        draft.hold(
+            resource,
+            "blocked",
+            [
+                Reason(
+                    rule="default-decides",
+                    summary=f"{waiting[0].name} launches from a template that leaves the tokens to "
+                    "the account default, and is not on V2 only yet: requiring them by default "
+                    "would put its next instance on V2 only.",
+                    fix=f"Solve {waiting[0].name} first, then plan again.",
+                    evidence=[record.id, *waiting[0].evidence],
+                )
+            ],
+        )
+        return
+    before = options.members()
+    draft.freeze.append(
+        draft.change(
+            "account-defaults",
+            resource,
+            before={k: before.get(k) for k in wanted},
+            after=dict(wanted),
+            inverse={
+                k: before.get(k, -1 if k.endswith("limit") else "no-preference") for k in wanted
+            },
+            reason="Whatever launches without a choice of its own is V2 only from now on.",
+        )
+    )

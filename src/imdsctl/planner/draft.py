@@ -1,0 +1,104 @@
+"""What the parts of the planner share while a plan takes shape."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from imdsctl.model.evidence import Cell
+from imdsctl.model.launch_path import JudgedPath
+from imdsctl.model.plan import Change, Facts, Held, Kind
+from imdsctl.model.policy import PlanPolicy
+from imdsctl.model.verdict import CONFIDENCES, Reason, Status, Verdict
+
+
+@dataclass(slots=True)
+class Draft:
+    """The changes of one cell before they are numbered and ordered into waves.
+
+    `refreshed` are the groups whose instances a refresh replaces, so that nobody modifies them;
+    `frozen` are the ids of the launch paths that will be V2 only before any instance is touched.
+    """
+
+    cell: Cell
+    policy: PlanPolicy
+    freeze: list[Change] = field(default_factory=list)
+    groups: list[Change] = field(default_factory=list)
+    instances: list[Change] = field(default_factory=list)
+    held: list[Held] = field(default_factory=list)
+    refreshed: set[str] = field(default_factory=set)
+    frozen: set[str] = field(default_factory=set)
+
+    def change(
+        self,
+        kind: Kind,
+        resource: str,
+        *,
+        before: Facts,
+        after: Facts,
+        inverse: Facts | None,
+        reason: str,
+        name: str = "",
+        needs: Sequence[str] = (),
+        gates: Sequence[str] = (),
+        detail: str = "",
+    ) -> Change:
+        """A change in this cell, with an id that says what it is and stays the same every time."""
+        parts = (kind, self.cell.account, self.cell.region, resource, detail)
+        return Change(
+            id=":".join(part for part in parts if part),
+            kind=kind,
+            resource=resource,
+            account=self.cell.account,
+            region=self.cell.region,
+            before=before,
+            after=after,
+            inverse=inverse,
+            reason=reason,
+            name=name,
+            needs=list(needs),
+            gates=list(gates),
+        )
+
+    def hold_path(self, judged: JudgedPath, *reasons: Reason, status: Status | None = None) -> None:
+        """Leave a launch path alone, with the verdict's reasons or those given."""
+        verdict = judged.verdict
+        self.hold(
+            judged.path.id,
+            status or verdict.status,
+            list(reasons) or verdict.reasons,
+            judged.path.name,
+        )
+
+    def hold(self, resource: str, status: Status, reasons: list[Reason], name: str = "") -> None:
+        """Leave a resource alone, and say so."""
+        self.held.append(
+            Held(
+                resource=resource,
+                account=self.cell.account,
+                region=self.cell.region,
+                status=status,
+                reasons=reasons,
+                name=name,
+            )
+        )
+
+
+def sure_enough(verdict: Verdict, policy: PlanPolicy) -> bool:
+    """Whether a verdict is `ready` with at least the policy's least confidence."""
+    return verdict.status == "ready" and CONFIDENCES.index(verdict.confidence) >= CONFIDENCES.index(
+        policy.min_confidence
+    )
+
+
+def not_sure_enough(verdict: Verdict, policy: PlanPolicy) -> list[Reason]:
+    """The reasons for holding a verdict back, with the policy's own if that is what holds it."""
+    if verdict.status != "ready":
+        return verdict.reasons
+    return [
+        Reason(
+            rule="min-confidence",
+            summary=f"Its confidence is {verdict.confidence}; the policy asks for "
+            f"{policy.min_confidence}.",
+            fix="See what would make it surer, or lower plan.min_confidence.",
+        ),
+        *verdict.reasons,
+    ]

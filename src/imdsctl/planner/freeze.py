@@ -1,0 +1,307 @@
+"""The freeze: new launches become V2 only before any running instance is touched."""
+
+from collections import defaultdict
+
+from msgspec import structs
+
+from imdsctl.judge.fleet import JudgedCell
+from imdsctl.model.launch_path import JudgedPath, LaunchPath
+from imdsctl.model.options import MetadataOptions
+from imdsctl.model.plan import Facts
+from imdsctl.model.verdict import Reason
+from imdsctl.planner.defaults import plan_defaults
+from imdsctl.planner.draft import Draft, not_sure_enough, sure_enough
+from imdsctl.planner.refresh import plan_refresh
+
+
+def plan_freeze(judged: JudgedCell, draft: Draft) -> None:
+    """Fill the draft with everything that stops new instances on v1, and what has to wait."""
+    by_template: dict[str, list[JudgedPath]] = defaultdict(list)
+    for path in judged.paths:
+        if path.path.template:
+            by_template[path.path.template].append(path)
+        elif path.path.effective.posture == "v1-allowed":
+            _configuration(path, draft)
+    chosen: list[JudgedPath] = []
+    numbers: dict[str, str] = {}
+    for template, paths in by_template.items():
+        ready = _template(paths, draft)
+        chosen.extend(ready)
+        for path in ready:
+            key = f"{template}:{path.path.number}"
+            if key not in numbers:
+                numbers[key] = _new_version(
+                    path.path, judged, draft, len(numbers_of(numbers, template))
+                )
+    _groups(chosen, numbers, draft)
+    _move_defaults(chosen, numbers, draft)
+    plan_defaults(judged, draft)
+
+
+def numbers_of(numbers: dict[str, str], template: str) -> list[str]:
+    """The keys of the versions that are to be created for a template."""
+    return [key for key in numbers if key.startswith(f"{template}:")]
+
+
+def _template(paths: list[JudgedPath], draft: Draft) -> list[JudgedPath]:
+    """The paths of one template that can be frozen; the others are held with a reason."""
+    open_paths = [p for p in paths if p.path.effective.posture == "v1-allowed"]
+    ready = [p for p in open_paths if sure_enough(p.verdict, draft.policy)]
+    for path in open_paths:
+        if path not in ready:
+            draft.hold_path(path, *not_sure_enough(path.verdict, draft.policy))
+    ready = _mind_latest(paths, ready, draft)
+    ready = _mind_shared_default(open_paths, ready, draft)
+    return [path for path in ready if _boot_allows(path, draft)]
+
+
+def _mind_latest(
+    paths: list[JudgedPath], ready: list[JudgedPath], draft: Draft
+) -> list[JudgedPath]:
+    """Any new version is what `$Latest` groups launch from that moment on."""
+    latest = [p for p in paths if p.path.version == "$Latest"]
+    if not latest:
+        return ready
+    user = latest[0].path
+    kept = []
+    for path in ready:
+        unready = next(
+            (p for p in latest if p.path.effective.posture == "v1-allowed" and p not in ready), None
+        )
+        if unready is not None:
+            why = f"Group {unready.path.group} launches $Latest of the same template and is held."
+        elif path.path.number != user.number:
+            why = (
+                f"Group {user.group} launches $Latest of the same template, which is another "
+                f"version ({user.number}) than this path's ({path.path.number})."
+            )
+        elif path.path.version == "$Latest" and not _proven(path, draft):
+            why = "It launches $Latest, and the window saw no launch from it: a new version "
+            why += "would take effect unproven."
+        else:
+            kept.append(path)
+            continue
+        fix = f"Pin group {user.group} to version {user.number} first."
+        draft.hold_path(path, Reason(rule="latest-in-use", summary=why, fix=fix), status="blocked")
+    return kept
+
+
+def _mind_shared_default(
+    open_paths: list[JudgedPath], ready: list[JudgedPath], draft: Draft
+) -> list[JudgedPath]:
+    """Moving the default moves everyone who launches `$Default`."""
+    held = next((p for p in open_paths if p.path.version == "$Default" and p not in ready), None)
+    if held is None:
+        return ready
+    kept = []
+    for path in ready:
+        if path.path.version != "$Default":
+            kept.append(path)
+            continue
+        draft.hold_path(
+            path,
+            Reason(
+                rule="default-in-use",
+                summary=f"{held.path.name} launches the same template's default version and is "
+                "held.",
+                fix=f"Pin {path.path.name} to a version number, or solve {held.path.name} first.",
+            ),
+            status="blocked",
+        )
+    return kept
+
+
+def _proven(path: JudgedPath, draft: Draft) -> bool:
+    return path.boot_seen or not path.path.members or draft.policy.unproven_boot == "freeze"
+
+
+def _boot_allows(path: JudgedPath, draft: Draft) -> bool:
+    if _proven(path, draft) or draft.policy.unproven_boot == "refresh":
+        return True
+    draft.hold_path(
+        path,
+        Reason(
+            rule="boot-unseen",
+            summary="The window saw no launch from it, and the policy holds such paths.",
+            fix="Set plan.unproven_boot to refresh, or scan again after a launch.",
+        ),
+        status="unknown",
+    )
+    return False
+
+
+def target_options(path: LaunchPath, account: MetadataOptions, hop_limit: int) -> MetadataOptions:
+    """A launch path's options with tokens required, written out in full.
+
+    What the template says itself stays. An unspecified hop limit becomes the account's, else
+    `hop_limit`; the endpoint is spelled out as it would come out today, so that the version says
+    all of it (a version's MetadataOptions replace those of its source as a whole).
+    """
+    return structs.replace(
+        path.explicit,
+        http_tokens="required",
+        http_put_response_hop_limit=path.explicit.http_put_response_hop_limit
+        or account.http_put_response_hop_limit
+        or hop_limit,
+        http_endpoint=path.effective.http_endpoint,
+        state=None,
+    )
+
+
+def _new_version(path: LaunchPath, judged: JudgedCell, draft: Draft, already: int) -> str:
+    """A change that creates the V2 version on top of the one really used; returns its id."""
+    template, number = path.template or "", path.number or 0
+    latest = max(
+        (t.item.number for t in judged.evidence.templates if t.item.template_id == template),
+        default=number,
+    )
+    defaults = judged.evidence.defaults
+    options = target_options(
+        path,
+        defaults.item.options if defaults else MetadataOptions(),
+        draft.policy.default_hop_limit,
+    )
+    predicted = str(latest + 1 + already)
+    change = draft.change(
+        "launch-template-version",
+        template,
+        name=path.template_name or "",
+        detail=str(number),
+        before={"source": str(number), "options": path.explicit.members()},
+        after={"version": predicted, "options": options.members()},
+        inverse={"delete_version": predicted},
+        reason=f"Version {number} lets new instances answer IMDSv1 (by {path.decided_by}).",
+    )
+    draft.freeze.append(change)
+    return change.id
+
+
+def _groups(chosen: list[JudgedPath], versions: dict[str, str], draft: Draft) -> None:
+    """Point each group at the new versions, or prove them by a refresh first."""
+    by_group: dict[str, list[JudgedPath]] = defaultdict(list)
+    for path in chosen:
+        if path.path.group:
+            by_group[path.path.group].append(path)
+    for group, paths in sorted(by_group.items()):
+        needs = [versions[f"{p.path.template}:{p.path.number}"] for p in paths]
+        if not all(_proven(path, draft) for path in paths):
+            plan_refresh(group, paths, needs, draft)
+            continue
+        draft.frozen.update(path.path.id for path in paths)
+        pinned = [path for path in paths if (path.path.version or "").isdigit()]
+        if not pinned:
+            continue
+        draft.freeze.append(
+            draft.change(
+                "asg-launch-template",
+                group,
+                name=group,
+                before={"specs": specs_of(pinned)},
+                after={"specs": specs_of(pinned, versions, draft)},
+                inverse={"specs": specs_of(pinned)},
+                needs=[versions[f"{p.path.template}:{p.path.number}"] for p in pinned],
+                reason="Its next instance would be launched from the pinned version, on v1.",
+            )
+        )
+
+
+def specs_of(
+    paths: list[JudgedPath], versions: dict[str, str] | None = None, draft: Draft | None = None
+) -> Facts:
+    """Where a group names which template version: as it is, or with the new versions."""
+    specs: Facts = {}
+    created = (
+        {c.id: c.after["version"] for c in draft.freeze if "version" in c.after} if draft else {}
+    )
+    for judged in paths:
+        path = judged.path
+        change = versions.get(f"{path.template}:{path.number}") if versions else None
+        for where in path.where:
+            specs[where] = {
+                "id": path.template,
+                "name": path.template_name,
+                "version": created[change] if change else path.version,
+            }
+            if change:
+                specs[where]["version_from"] = change
+    return specs
+
+
+def _move_defaults(chosen: list[JudgedPath], versions: dict[str, str], draft: Draft) -> None:
+    """Move each template's default to the new version, after the groups that have to prove it."""
+    by_template: dict[str, list[JudgedPath]] = defaultdict(list)
+    for path in chosen:
+        if path.path.version == "$Default":
+            by_template[path.path.template or ""].append(path)
+    for template, paths in by_template.items():
+        first = paths[0].path
+        version = versions[f"{template}:{first.number}"]
+        waiting = [p.path.group for p in paths if p.path.group in draft.refreshed]
+        refreshes = [
+            c.id for c in draft.groups if c.kind == "instance-refresh" and c.resource in waiting
+        ]
+        number = next(c.after["version"] for c in draft.freeze if c.id == version)
+        change = draft.change(
+            "launch-template-default",
+            template,
+            name=first.template_name or "",
+            before={"default": str(first.number)},
+            after={"default": number, "version_from": version},
+            inverse={"default": str(first.number)},
+            needs=[version, *refreshes],
+            reason="Whoever launches the default version gets instances that answer IMDSv1.",
+        )
+        (draft.groups if refreshes else draft.freeze).append(change)
+        if not refreshes:
+            draft.frozen.update(p.path.id for p in paths)
+
+
+def _configuration(judged: JudgedPath, draft: Draft) -> None:
+    """Replace a group's launch configuration by a template; an unused one is only reported."""
+    path = judged.path
+    if not path.group:
+        draft.hold_path(
+            judged,
+            Reason(
+                rule="launch-configuration-unused",
+                summary="No group uses this launch configuration, and none can be changed.",
+                fix="Delete it; nothing depends on it.",
+                evidence=path.evidence,
+            ),
+        )
+        return
+    if not sure_enough(judged.verdict, draft.policy):
+        draft.hold_path(judged, *not_sure_enough(judged.verdict, draft.policy))
+        return
+    if not _proven(judged, draft):
+        draft.hold_path(
+            judged,
+            Reason(
+                rule="boot-unseen",
+                summary="The window saw no launch from it, and a group on a launch configuration "
+                "has no refresh that rolls back by itself.",
+                fix="Scan again after a launch, or set plan.unproven_boot to freeze.",
+                evidence=path.evidence,
+            ),
+            status="unknown",
+        )
+        return
+    hop_limit = draft.policy.default_hop_limit
+    options = target_options(path, MetadataOptions(), hop_limit)
+    draft.freeze.append(
+        draft.change(
+            "launch-configuration-replacement",
+            path.group,
+            name=path.group,
+            before={"launch_configuration": path.launch_configuration},
+            after={
+                "template": f"{path.group}-imdsctl",
+                "version": "1",
+                "options": options.members(),
+            },
+            inverse={"launch_configuration": path.launch_configuration},
+            reason="A launch configuration cannot be changed; a launch template with the same "
+            "settings and tokens required takes its place.",
+        )
+    )
+    draft.frozen.add(path.id)
