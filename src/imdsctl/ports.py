@@ -73,6 +73,10 @@ class Fleet(Protocol):
         """Default and latest version of every template, and each pinned (template id, number)."""
         ...
 
+    def template_versions(self, cell: Cell, template: str) -> list[TemplateVersion] | Unreadable:
+        """All versions of one template, by id or name; empty where there is no such template."""
+        ...
+
     def launch_configurations(self, cell: Cell) -> Iterator[list[LaunchConfiguration] | Unreadable]:
         """All launch configurations."""
         ...

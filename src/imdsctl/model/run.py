@@ -111,20 +111,25 @@ def fold(run: str, entries: list[Entry]) -> Progress:
     """The state of a run after `entries`, in their order."""
     progress = Progress(run=run)
     for entry in entries:
-        detail = str(entry.data.get("detail", ""))
-        if run_state := _RUN_STATES.get(entry.event):
-            progress.state = run_state
-            if entry.event == "started":
-                progress.started_at = entry.at
-                progress.waves = entry.data.get("waves")
-        elif gate_state := _GATE_STATES.get(entry.event):
-            gate = progress.gates.setdefault(entry.subject, GateProgress(name=entry.subject))
-            gate.state, gate.detail = gate_state, detail
-            if entry.event == "gate-waiting":
-                gate.since = entry.at
-        else:
-            _fold_change(progress, entry, detail)
+        fold_one(progress, entry)
     return progress
+
+
+def fold_one(progress: Progress, entry: Entry) -> None:
+    """Bring `progress` up to date with one more entry."""
+    detail = str(entry.data.get("detail", ""))
+    if run_state := _RUN_STATES.get(entry.event):
+        progress.state = run_state
+        if entry.event == "started":
+            progress.started_at = entry.at
+            progress.waves = entry.data.get("waves")
+    elif gate_state := _GATE_STATES.get(entry.event):
+        gate = progress.gates.setdefault(entry.subject, GateProgress(name=entry.subject))
+        gate.state, gate.detail = gate_state, detail
+        if entry.event == "gate-waiting":
+            gate.since = entry.at
+    else:
+        _fold_change(progress, entry, detail)
 
 
 def _fold_change(progress: Progress, entry: Entry, detail: str) -> None:
@@ -135,6 +140,6 @@ def _fold_change(progress: Progress, entry: Entry, detail: str) -> None:
         change.state = state
     if entry.event == "intent":
         change.live_before = entry.data.get("live", {})
-    if entry.event == "applied":
+    if entry.event in ("applied", "skipped"):
         change.result = entry.data.get("result", {})
         change.applied_at = entry.at

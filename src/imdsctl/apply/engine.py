@@ -1,0 +1,176 @@
+"""Walking a plan: wave by wave, canaries first, stopping at the first gate that fails."""
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+
+from imdsctl.apply.gates import failing, unhealthy
+from imdsctl.apply.handler import Site, handlers
+from imdsctl.apply.ledger import Ledger
+from imdsctl.apply.perform import Performer
+from imdsctl.model.evidence import Unreadable
+from imdsctl.model.plan import Change, Plan, Wave
+
+_MOST_FAILURES = 2
+"""Changes that AWS may refuse in one wave before it stops; a canary may not fail at all."""
+_LOOKS_PER_SOAK = 6
+_SHORTEST_STEP_SECONDS = 60
+
+
+class Stopped(Exception):  # noqa: N818 - it is no error: the run ended early, as it should
+    """The run stopped at a gate or after too many failures; the journal says why."""
+
+
+class Engine:
+    """Carries out one plan under one run."""
+
+    def __init__(self, site: Site, ledger: Ledger) -> None:
+        self._site = site
+        self._ledger = ledger
+        self._performer = Performer(site, ledger)
+
+    def run(self, plan: Plan, waves: Sequence[int] | None) -> bool:
+        """Walk the chosen waves in order; True if all was done, False if it stopped on the way.
+
+        Raises:
+            KeyboardInterrupt: after the calls under way were journaled.
+        """
+        run = self._site.run
+        try:
+            for wave in plan.waves:
+                if waves is None or wave.number in waves:
+                    self._wave(wave)
+        except Stopped as stop:
+            self._ledger.write(run, "stopped", "", {"detail": str(stop)})
+            return False
+        except KeyboardInterrupt:
+            self._ledger.write(run, "interrupted", "", {})
+            raise
+        self._ledger.write(run, "finished", "", {})
+        return True
+
+    def _wave(self, wave: Wave) -> None:
+        in_place = [c for c in wave.changes if c.kind == "instance-options"]
+        others = [c for c in wave.changes if c.kind != "instance-options"]
+        failures = 0
+        for change in others:
+            failures += not self._one(change)
+        if failures:
+            raise Stopped(f"{failures} of {len(others)} changes of {wave.name} could not be made")
+        first = [c for c in in_place if c.id in wave.canaries]
+        rest = [c for c in in_place if c.id not in wave.canaries]
+        if first:
+            self._batch(first, most_failures=0)
+            self._gate(f"{wave.name}: canaries", first, wave.soak_seconds)
+        for batch in _batches(rest, wave.batch):
+            self._batch(batch, most_failures=_MOST_FAILURES)
+            self._check(f"{wave.name}: batch", batch)
+        if rest:
+            self._gate(wave.name, rest, wave.soak_seconds)
+
+    def _one(self, change: Change) -> bool:
+        before = self._ledger.change(change.id).state
+        progress = self._performer.make(change)
+        if progress.state == "in-doubt":
+            raise Stopped(f"{change.id}: AWS gave no answer; resume to look again")
+        if progress.state != "applied":
+            return progress.state == "skipped" or (
+                progress.state == "rolled-back" and before == "rolled-back"
+            )
+        settled = handlers()[change.kind].settle(change, self._site, undoing=False)
+        if settled.ok:
+            return True
+        if settled.taken_back:
+            self._ledger.write(self._site.run, "undone", change.id, {"detail": settled.detail})
+            return False
+        # AWS accepted it, so it stays applied, and a rollback will take it back.
+        raise Stopped(f"{change.resource}: {settled.detail}")
+
+    def _batch(self, changes: Sequence[Change], *, most_failures: int) -> None:
+        """Make changes at the same time; those already impaired are left alone."""
+        todo = [c for c in changes if self._ledger.change(c.id).state in _UNFINISHED]
+        self._skip_impaired(todo)
+        todo = [c for c in todo if self._ledger.change(c.id).state in _UNFINISHED]
+        if not todo:
+            return
+        pool = ThreadPoolExecutor(max_workers=len(todo), thread_name_prefix="apply")
+        try:
+            outcomes = list(pool.map(self._one, todo))
+        except BaseException:
+            # Whatever is under way ends and is journaled; nothing new is begun.
+            pool.shutdown(wait=True, cancel_futures=True)
+            raise
+        pool.shutdown(wait=True)
+        if outcomes.count(False) > most_failures:
+            raise Stopped(f"{outcomes.count(False)} of {len(todo)} changes failed")
+
+    def _skip_impaired(self, changes: Sequence[Change]) -> None:
+        """A change of an impaired instance could not be judged afterwards, so it is not made."""
+        by_cell: dict[tuple[str, str], list[Change]] = {}
+        for change in changes:
+            if self._ledger.change(change.id).state == "pending":
+                by_cell.setdefault(change.cell, []).append(change)
+        for members in by_cell.values():
+            cell = members[0].cell
+            found = unhealthy(cell, [c.resource for c in members], self._site)
+            if isinstance(found, Unreadable):
+                raise Stopped(f"status checks of {cell} could not be read: {found.why}")
+            for change in members:
+                if why := found.get(change.resource):
+                    detail = f"{why} before the change; left alone"
+                    self._ledger.write(self._site.run, "skipped", change.id, {"detail": detail})
+
+    def _gate(self, name: str, changes: Sequence[Change], soak_seconds: float) -> None:
+        """Wait out the soak and look several times; failing instances are rolled back at once."""
+        gate = self._ledger.progress.gates.get(name)
+        if gate is not None and gate.state == "passed":
+            return
+        if not self._applied(changes):
+            return
+        run = self._site.run
+        if gate is None or gate.state != "waiting" or gate.since is None:
+            self._ledger.write(run, "gate-waiting", name, {"soak_seconds": soak_seconds})
+            gate = self._ledger.progress.gates[name]
+        since = gate.since or self._site.clock.now()
+        end = since + timedelta(seconds=soak_seconds)
+        step = max(_SHORTEST_STEP_SECONDS, soak_seconds / _LOOKS_PER_SOAK)
+        while (left := (end - self._site.clock.now()).total_seconds()) > 0:
+            self._site.clock.sleep(min(step, left))
+            self._check(name, changes)
+        self._check(name, changes)
+        self._ledger.write(
+            run, "gate-passed", name, {"detail": f"{len(self._applied(changes))} instances"}
+        )
+
+    def _applied(self, changes: Sequence[Change]) -> list[Change]:
+        return [c for c in changes if self._ledger.change(c.id).state == "applied"]
+
+    def _check(self, name: str, changes: Sequence[Change]) -> None:
+        """Look once; roll back what fails, and stop."""
+        applied = self._applied(changes)
+        since = {c.resource: self._since(c) for c in applied}
+        bad = failing(applied, self._site, since)
+        run = self._site.run
+        if isinstance(bad, Unreadable):
+            detail = f"the gate could not be read ({bad.what}): {bad.why}"
+            self._ledger.write(run, "gate-failed", name, {"detail": detail})
+            raise Stopped(detail)
+        if not bad:
+            return
+        detail = "; ".join(f"{who}: {why}" for who, why in sorted(bad.items()))
+        self._ledger.write(run, "gate-failed", name, {"detail": detail})
+        for change in applied:
+            if change.resource in bad:
+                self._performer.take_back(change)
+        raise Stopped(f"{name}: {detail}")
+
+    def _since(self, change: Change) -> datetime:
+        return self._ledger.change(change.id).applied_at or self._site.clock.now()
+
+
+_UNFINISHED = ("pending", "in-doubt", "failed")
+
+
+def _batches(changes: Sequence[Change], size: int) -> Iterator[Sequence[Change]]:
+    for start in range(0, len(changes), max(1, size)):
+        yield changes[start : start + max(1, size)]

@@ -1,0 +1,151 @@
+"""What a kind of change has to know how to do."""
+
+import hashlib
+import importlib
+import pkgutil
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Literal, Protocol, TypeVar
+
+from msgspec import Struct, field
+
+from imdsctl.apply import kinds
+from imdsctl.model.evidence import TemplateSpec, Unreadable
+from imdsctl.model.plan import Change, Facts
+from imdsctl.model.run import ChangeProgress
+from imdsctl.ports import Clock, Control, Fleet, Health, Metrics, Outcome
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """The outside world of one run: the ports, the run's name, and what it has done so far."""
+
+    fleet: Fleet
+    control: Control
+    metrics: Metrics
+    health: Health
+    clock: Clock
+    run: str
+    progress: Callable[[str], ChangeProgress]
+
+    def note(self, change: Change) -> str:
+        """The mark that a created resource carries, so that it is recognised after a crash."""
+        return f"imdsctl {self.run} {change.id}"[:255]
+
+    def token(self, change: Change) -> str:
+        """The idempotency token of a change: the same on every attempt of the same run."""
+        return hashlib.sha256(self.note(change).encode()).hexdigest()
+
+    def version(self, spec: Facts) -> str:
+        """The version that a spec means: what AWS answered, else what the plan predicted."""
+        source = spec.get("version_from")
+        predicted = spec.get("version", spec.get("default"))
+        if source:
+            return str(self.progress(source).result.get("version", predicted))
+        return str(predicted)
+
+    def spec(self, spec: Facts) -> TemplateSpec:
+        """A launch template spec with the version that it means."""
+        return TemplateSpec(id=spec["id"], name=spec["name"], version=self.version(spec))
+
+
+class Look(Struct, frozen=True, kw_only=True):
+    """What the live resource says of a change.
+
+    `before`: as the plan saw it; `after`: as the plan wants it; `drifted`: neither, somebody
+    changed it since; `gone`: it does not exist any more; `unreadable`: nobody can say now.
+    """
+
+    state: Literal["before", "after", "drifted", "gone", "unreadable"]
+    live: Facts = field(default_factory=dict)
+    result: Facts = field(default_factory=dict)
+    detail: str = ""
+
+    @classmethod
+    def failed(cls, unreadable: Unreadable) -> "Look":
+        """The look of something that could not be read."""
+        return cls(state="unreadable", detail=unreadable.why)
+
+    @classmethod
+    def compared(cls, live: Facts, change: Change, *, after: Facts, result: Facts) -> "Look":
+        """Compare a live resource with what the plan saw and wants; `before` keys count."""
+        if live == after:
+            return cls(state="after", live=live, result=result)
+        before = {key: change.before.get(key) for key in live}
+        if live == before:
+            return cls(state="before", live=live)
+        differing = [k for k in live if live[k] not in (before.get(k), after.get(k))] or list(live)
+        key = differing[0]
+        return cls(
+            state="drifted",
+            live=live,
+            detail=f"{key} is {live[key]} now; the plan saw {before.get(key)}",
+        )
+
+
+class Settled(Struct, frozen=True, kw_only=True):
+    """How a change came out after AWS had accepted it.
+
+    `taken_back` says that AWS or the gate rolled it back already.
+    """
+
+    ok: bool
+    detail: str = ""
+    taken_back: bool = False
+
+
+class Handler(Protocol):
+    """One kind of change."""
+
+    def look(self, change: Change, site: Site) -> Look:
+        """What the live resource says; also decides what became of a call without an answer."""
+        ...
+
+    def make(self, change: Change, site: Site) -> Outcome:
+        """Make the change, assuming that `look` said `before`."""
+        ...
+
+    def undo(self, change: Change, site: Site) -> Outcome:
+        """Take it back, assuming that `look` said `after`."""
+        ...
+
+    def settle(self, change: Change, site: Site, *, undoing: bool) -> Settled:
+        """Wait until AWS has carried it out."""
+        ...
+
+
+class AtOnce:
+    """A change that is carried out when AWS says yes."""
+
+    def settle(self, change: Change, site: Site, *, undoing: bool) -> Settled:
+        """Nothing to wait for."""
+        return Settled(ok=True)
+
+
+@cache
+def handlers() -> dict[str, Handler]:
+    """Every kind's handler, by the kind's name."""
+    return {
+        module.name.replace("_", "-"): importlib.import_module(
+            f"{kinds.__name__}.{module.name}"
+        ).HANDLER
+        for module in pkgutil.iter_modules(kinds.__path__)
+    }
+
+
+def drained(pages: Iterable[list[T] | Unreadable]) -> list[T] | Unreadable:
+    """All items of a paged reading, or why it is not whole."""
+    items: list[T] = []
+    for page in pages:
+        if isinstance(page, Unreadable):
+            return page
+        items.extend(page)
+    return items
+
+
+def specs_as_facts(specs: dict[str, TemplateSpec]) -> dict[str, Any]:
+    """Launch template specs in the form that a plan holds them."""
+    return {w: {"id": s.id, "name": s.name, "version": s.version} for w, s in specs.items()}

@@ -1,0 +1,108 @@
+"""Before the first change: is the plan whole, fresh, and still about this fleet?"""
+
+import secrets
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from imdsctl.model.diagnostics import RefusedError, UsageError
+from imdsctl.model.evidence import Cell, Unreadable
+from imdsctl.model.plan import Change, Plan
+from imdsctl.ports import Fleet
+
+_BATCH = 100
+_SHOWN = 5
+
+
+def check_seal(plan: Plan) -> None:
+    """Refuse a plan that was changed after it was sealed.
+
+    Raises:
+        RefusedError: the digest does not fit the content.
+    """
+    found = plan.content_digest()
+    if found != plan.digest:
+        raise RefusedError(
+            f"the plan was changed after it was sealed (digest {plan.digest[:8] or 'none'}…, "
+            f"found {found[:8]}…)",
+            detail="a plan is applied exactly as it was reviewed, or not at all",
+            hint="build it again with `imdsctl plan`",
+        )
+
+
+def check_waves(plan: Plan, waves: Sequence[int] | None) -> None:
+    """Refuse a wave that the plan does not have.
+
+    Raises:
+        UsageError: there is no such wave.
+    """
+    there = [wave.number for wave in plan.waves]
+    for number in waves or ():
+        if number not in there:
+            raise UsageError(
+                f"the plan has no wave {number}",
+                detail=f"it has {', '.join(str(n) for n in there) or 'none at all'}",
+                hint="-1 is the freeze; `imdsctl show plan.json` lists the waves",
+            )
+
+
+def check_age(plan: Plan, now: datetime, max_age_hours: int) -> None:
+    """Refuse a plan whose evidence is too old.
+
+    Raises:
+        RefusedError: it was scanned longer than `max_age_hours` ago.
+    """
+    age = now - plan.scanned_at
+    if age > timedelta(hours=max_age_hours):
+        raise RefusedError(
+            f"the plan rests on a scan of {plan.scanned_at:%Y-%m-%d %H:%M} UTC, "
+            f"{age.days} days ago",
+            detail=f"plans older than {max_age_hours} h are not applied (plan.max_age_hours)",
+            hint="scan and plan again",
+        )
+
+
+def check_drift(plan: Plan, waves: Sequence[int] | None, fleet: Fleet) -> None:
+    """Refuse a plan that is older than the fleet: nothing is done if any instance has changed.
+
+    Instances that are gone, or already as the plan wants them, are no drift. Other resources are
+    looked at one by one when their turn comes.
+
+    Raises:
+        RefusedError: the options of an instance are neither as planned from nor as planned to.
+    """
+    by_cell: dict[Cell, list[Change]] = defaultdict(list)
+    for wave in plan.waves:
+        if waves is None or wave.number in waves:
+            for change in wave.changes:
+                if change.kind == "instance-options":
+                    by_cell[change.cell].append(change)
+    drifted: list[str] = []
+    for cell, changes in by_cell.items():
+        for start in range(0, len(changes), _BATCH):
+            part = changes[start : start + _BATCH]
+            found = fleet.instances_by_id(cell, [c.resource for c in part])
+            if isinstance(found, Unreadable):
+                raise RefusedError(
+                    f"{cell} could not be read, so the plan cannot be held against it",
+                    detail=found.why,
+                    hint="check credentials and permissions, then apply again",
+                )
+            for change in part:
+                instance = found.get(change.resource)
+                if instance is None or instance.state in ("terminated", "shutting-down"):
+                    continue
+                if instance.options.members() not in (change.before, change.after):
+                    drifted.append(change.resource)
+    if drifted:
+        more = f" and {len(drifted) - _SHOWN} more" if len(drifted) > _SHOWN else ""
+        raise RefusedError(
+            f"the plan is older than the fleet: {', '.join(drifted[:_SHOWN])}{more} changed since",
+            detail="their metadata options are neither what the plan saw nor what it wants",
+            hint="scan and plan again",
+        )
+
+
+def run_name(plan: Plan, now: datetime) -> str:
+    """A name for a run: when, which plan, and two letters against a second one that minute."""
+    return f"{now:%Y%m%d-%H%M}-{plan.digest[:4]}-{secrets.token_hex(1)}"
