@@ -291,6 +291,7 @@ class ScanRecord(Struct, frozen=True, kw_only=True):
     finished_at: datetime | None
     caller: str
     days: int
+    role_name: str | None = None
 
 
 class Store(Protocol):
@@ -300,8 +301,8 @@ class Store(Protocol):
     resources. All times are UTC.
     """
 
-    def begin_scan(self, at: datetime, caller: str, days: int) -> int:
-        """Open a scan and return its number."""
+    def begin_scan(self, at: datetime, caller: str, days: int, role_name: str | None = None) -> int:
+        """Open a scan and return its number; `role_name` is what it assumed elsewhere."""
         ...
 
     def end_scan(self, scan: int, at: datetime) -> None:

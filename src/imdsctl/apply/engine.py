@@ -139,7 +139,7 @@ class Engine:
             self._check(name, changes)
         self._check(name, changes)
         self._ledger.write(
-            run, "gate-passed", name, {"detail": f"{len(self._applied(changes))} instances"}
+            run, "gate-passed", name, {"detail": f"{len(self._applied(changes))} healthy"}
         )
 
     def _applied(self, changes: Sequence[Change]) -> list[Change]:
@@ -161,7 +161,7 @@ class Engine:
         self._ledger.write(run, "gate-failed", name, {"detail": detail})
         for change in applied:
             if change.resource in bad:
-                self._performer.take_back(change)
+                self._performer.take_back(change, why=bad[change.resource])
         raise Stopped(f"{name}: {detail}")
 
     def _since(self, change: Change) -> datetime:

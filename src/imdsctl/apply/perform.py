@@ -77,8 +77,11 @@ class Performer:
                 # No outcome is written: the change stays in doubt, and a resume looks again.
                 return self._site.progress(change.id)
 
-    def take_back(self, change: Change) -> ChangeProgress:
-        """Restore what one change changed, if it is still as the change left it."""
+    def take_back(self, change: Change, why: str = "") -> ChangeProgress:
+        """Restore what one change changed, if it is still as the change left it.
+
+        `why` is the gate's finding, if a gate asked for it; it is kept as evidence.
+        """
         progress = self._site.progress(change.id)
         handler = handlers()[change.kind]
         if change.irreversible:
@@ -100,7 +103,7 @@ class Performer:
         settled = handler.settle(change, self._site, undoing=True)
         if not settled.ok:
             return self._write(change, "undo-failed", detail=settled.detail)
-        return self._write(change, "undone", detail=settled.detail)
+        return self._write(change, "undone", detail=why or settled.detail, gate=why)
 
     def _undo(self, handler: Handler, change: Change) -> Outcome:
         outcome: Outcome = Done()

@@ -2,7 +2,7 @@
 
 import secrets
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
 from imdsctl.model.diagnostics import RefusedError, UsageError
@@ -77,23 +77,12 @@ def check_drift(plan: Plan, waves: Sequence[int] | None, fleet: Fleet) -> None:
             for change in wave.changes:
                 if change.kind == "instance-options":
                     by_cell[change.cell].append(change)
-    drifted: list[str] = []
-    for cell, changes in by_cell.items():
-        for start in range(0, len(changes), _BATCH):
-            part = changes[start : start + _BATCH]
-            found = fleet.instances_by_id(cell, [c.resource for c in part])
-            if isinstance(found, Unreadable):
-                raise RefusedError(
-                    f"{cell} could not be read, so the plan cannot be held against it",
-                    detail=found.why,
-                    hint="check credentials and permissions, then apply again",
-                )
-            for change in part:
-                instance = found.get(change.resource)
-                if instance is None or instance.state in ("terminated", "shutting-down"):
-                    continue
-                if instance.options.members() not in (change.before, change.after):
-                    drifted.append(change.resource)
+    drifted = [
+        resource
+        for cell, changes in by_cell.items()
+        for start in range(0, len(changes), _BATCH)
+        for resource in _drifted(cell, changes[start : start + _BATCH], fleet)
+    ]
     if drifted:
         more = f" and {len(drifted) - _SHOWN} more" if len(drifted) > _SHOWN else ""
         raise RefusedError(
@@ -101,6 +90,22 @@ def check_drift(plan: Plan, waves: Sequence[int] | None, fleet: Fleet) -> None:
             detail="their metadata options are neither what the plan saw nor what it wants",
             hint="scan and plan again",
         )
+
+
+def _drifted(cell: Cell, changes: Sequence[Change], fleet: Fleet) -> Iterator[str]:
+    found = fleet.instances_by_id(cell, [c.resource for c in changes])
+    if isinstance(found, Unreadable):
+        raise RefusedError(
+            f"{cell} could not be read, so the plan cannot be held against it",
+            detail=found.why,
+            hint="check credentials and permissions, then apply again",
+        )
+    for change in changes:
+        instance = found.get(change.resource)
+        if instance is None or instance.state in ("terminated", "shutting-down"):
+            continue
+        if instance.options.members() not in (change.before, change.after):
+            yield change.resource
 
 
 def run_name(plan: Plan, now: datetime) -> str:

@@ -36,8 +36,13 @@ class Verified(Struct, frozen=True, kw_only=True):
 
 
 def verify(plan: Plan, site: Site, ledger: Ledger, seen: Seen) -> list[Verified]:
-    """Look at every applied change; `seen` is given the instances that were read."""
-    changes = [c for c in plan.changes().values() if ledger.change(c.id).state == "applied"]
+    """Look at every applied change; `seen` is given the instances that were read.
+
+    A change that a later one of the same resource built on is looked at through that one.
+    """
+    applied = [c for c in plan.changes().values() if ledger.change(c.id).state == "applied"]
+    superseded = {n for c in applied for n in c.needs if plan.changes()[n].resource == c.resource}
+    changes = [c for c in applied if c.id not in superseded]
     metric = _metrics([c for c in changes if c.kind == "instance-options"], site, ledger)
     by_cell: dict[Cell, list[Instance]] = defaultdict(list)
     results = []

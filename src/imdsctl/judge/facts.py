@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from imdsctl.model.cell import FailedGate
 from imdsctl.model.evidence import Calls, Instance, Recorded
 from imdsctl.model.launch_path import LaunchPath
 from imdsctl.model.policy import Exemption, Policy
@@ -57,6 +58,7 @@ class InstanceFacts:
     siblings: Siblings | None = None
     paths: tuple[LaunchPath, ...] = ()
     exemption: Exemption | None = None
+    failed_gate: FailedGate | None = None
 
     @property
     def instance(self) -> Instance:

@@ -1,8 +1,7 @@
 """A whole cell judged at once: its instances in the light of their siblings, then its paths."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from fnmatch import fnmatchcase
 
@@ -10,47 +9,14 @@ from imdsctl.judge.facts import InstanceFacts, PathFacts, Siblings, is_mature, s
 from imdsctl.judge.instances import judge_instance
 from imdsctl.judge.launch import judge_path
 from imdsctl.judge.paths import PathFinder
+from imdsctl.model.cell import CellEvidence, JudgedCell
 from imdsctl.model.evidence import (
-    AccountDefaults,
     Calls,
-    Cell,
-    Group,
-    Image,
     Instance,
-    LaunchConfiguration,
     Recorded,
-    TemplateVersion,
 )
-from imdsctl.model.launch_path import JudgedPath, LaunchPath
+from imdsctl.model.launch_path import LaunchPath
 from imdsctl.model.policy import Exemption, Policy
-from imdsctl.model.verdict import Verdict
-
-
-@dataclass(slots=True, kw_only=True)
-class CellEvidence:
-    """Everything current that is known of one account in one region.
-
-    `unreadable` maps a kind of reading to why it could not be made whole.
-    """
-
-    cell: Cell
-    instances: Sequence[Recorded[Instance]] = ()
-    calls: Mapping[str, Recorded[Calls]] = field(default_factory=dict)
-    templates: Sequence[Recorded[TemplateVersion]] = ()
-    configurations: Sequence[Recorded[LaunchConfiguration]] = ()
-    groups: Sequence[Recorded[Group]] = ()
-    defaults: Recorded[AccountDefaults] | None = None
-    images: Sequence[Recorded[Image]] = ()
-    unreadable: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(slots=True, kw_only=True)
-class JudgedCell:
-    """The verdicts on one cell."""
-
-    evidence: CellEvidence
-    instances: dict[str, Verdict]
-    paths: list[JudgedPath]
 
 
 def judge_cell(evidence: CellEvidence, policy: Policy, now: datetime) -> JudgedCell:
@@ -81,6 +47,7 @@ def judge_cell(evidence: CellEvidence, policy: Policy, now: datetime) -> JudgedC
                 siblings=siblings.get(_origin(record.item)),
                 paths=tuple(paths_of_group.get(record.item.group or "", ())),
                 exemption=exemption_for(record.item, policy.exemptions),
+                failed_gate=evidence.failed_gates.get(record.item.id),
             )
         )
         for record in present

@@ -81,7 +81,10 @@ class Held(Struct, frozen=True, kw_only=True):
 
 
 class Plan(Struct, frozen=True, kw_only=True):
-    """The whole plan, sealed by `digest` over everything else in it."""
+    """The whole plan, sealed by `digest` over everything else in it.
+
+    `role_name` is the role to assume in accounts other than the caller's own.
+    """
 
     created_at: datetime
     scanned_at: datetime
@@ -89,6 +92,7 @@ class Plan(Struct, frozen=True, kw_only=True):
     instances: int
     waves: list[Wave]
     held: list[Held]
+    role_name: str | None = None
     schema: str = "imdsctl/plan/v1"
     digest: str = ""
 

@@ -7,6 +7,8 @@ from msgspec import Struct, field
 
 from imdsctl.model.verdict import Confidence
 
+WaveName = Literal["disposable", "auto-scaling", "stateful"]
+
 
 class Exemption(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A resource that stays on v1 for now: who decided, why, and until when (inclusive)."""
@@ -20,7 +22,7 @@ class Exemption(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class WaveRule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Instances whose tags match all of `tags` (values may hold `*`) belong to `wave`."""
 
-    wave: Literal["disposable", "auto-scaling", "stateful"]
+    wave: WaveName
     tags: dict[str, str]
 
 
@@ -36,12 +38,14 @@ class JudgePolicy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     """When silence counts.
 
     An instance younger than `min_age_hours`, or whose hours with data are less than
-    `min_coverage` of the hours that it ran, is `unknown`.
+    `min_coverage` of the hours that it ran, is `unknown`. One that failed a gate is held for
+    `remember_days`.
     """
 
     min_age_hours: int = 24
     min_coverage: float = 0.9
     min_window_days: int = 7
+    remember_days: int = 35
 
 
 class PlanPolicy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -61,11 +65,25 @@ class PlanPolicy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     max_age_hours: int = 168
 
 
+class ScanPolicy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a scan reads where the command line does not say.
+
+    `share` is the part of AWS's published API rates that imdsctl may use.
+    """
+
+    accounts: list[str] = field(default_factory=list)
+    regions: list[str] = field(default_factory=list)
+    role_name: str | None = None
+    days: int = 14
+    share: float = 0.5
+
+
 class Policy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """All settings together."""
 
+    scan: ScanPolicy = ScanPolicy()
     judge: JudgePolicy = JudgePolicy()
     plan: PlanPolicy = PlanPolicy()
-    waves: dict[str, WaveSettings] = field(default_factory=dict)
-    wave_rules: list[WaveRule] = field(default_factory=list)
-    exemptions: list[Exemption] = field(default_factory=list)
+    waves: dict[WaveName, WaveSettings] = field(default_factory=dict)
+    wave_rules: list[WaveRule] = field(default_factory=list, name="wave_rule")
+    exemptions: list[Exemption] = field(default_factory=list, name="exemption")

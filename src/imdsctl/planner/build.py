@@ -5,7 +5,7 @@ from datetime import datetime
 
 from msgspec import structs
 
-from imdsctl.judge.fleet import JudgedCell
+from imdsctl.model.cell import JudgedCell
 from imdsctl.model.evidence import Instance
 from imdsctl.model.plan import Change, Held, Plan, Wave
 from imdsctl.model.policy import Policy
@@ -34,6 +34,7 @@ def build_plan(
     now: datetime,
     scanned_at: datetime,
     caller: str,
+    role_name: str | None = None,
     only: Iterable[str] = (),
     wave: int | None = None,
 ) -> Plan:
@@ -64,6 +65,7 @@ def build_plan(
         created_at=now,
         scanned_at=scanned_at,
         caller=caller,
+        role_name=role_name,
         instances=len(verdicts),
         waves=waves,
         held=sorted(

@@ -1,6 +1,6 @@
 """The account-level default of a region: what decides where a launch does not say."""
 
-from imdsctl.judge.fleet import JudgedCell
+from imdsctl.model.cell import JudgedCell
 from imdsctl.model.verdict import Reason
 from imdsctl.planner.draft import Draft
 

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 
-from imdsctl.judge.fleet import JudgedCell
+from imdsctl.model.cell import JudgedCell
 from imdsctl.model.evidence import Instance
 from imdsctl.model.launch_path import JudgedPath
 from imdsctl.model.verdict import Verdict
@@ -40,7 +40,7 @@ def _in_place(instance: Instance, verdict: Verdict, draft: Draft) -> None:
         draft.change(
             "instance-options",
             instance.id,
-            name=instance.name,
+            name=instance.name or instance.group or "",
             before=before,
             after=after,
             inverse=dict(before),

@@ -4,7 +4,7 @@ from collections import defaultdict
 
 from msgspec import structs
 
-from imdsctl.judge.fleet import JudgedCell
+from imdsctl.model.cell import JudgedCell
 from imdsctl.model.launch_path import JudgedPath, LaunchPath
 from imdsctl.model.options import MetadataOptions
 from imdsctl.model.plan import Facts

@@ -2,17 +2,16 @@
 
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
-from typing import Final, Literal
+from typing import Final
 
 from imdsctl.model.evidence import Instance
 from imdsctl.model.plan import Change
-from imdsctl.model.policy import Policy, WaveSettings
+from imdsctl.model.policy import Policy, WaveName, WaveSettings
 from imdsctl.model.verdict import CONFIDENCES, Verdict
 
-WaveName = Literal["disposable", "auto-scaling", "stateful"]
 WAVES: Final[tuple[WaveName, ...]] = ("disposable", "auto-scaling", "stateful")
 
-DEFAULTS: Final[dict[str, WaveSettings]] = {
+DEFAULTS: Final[dict[WaveName, WaveSettings]] = {
     "disposable": WaveSettings(canaries=2, batch=10, soak_seconds=900),
     "auto-scaling": WaveSettings(canaries=2, batch=10, soak_seconds=900),
     "stateful": WaveSettings(canaries=1, batch=1, soak_seconds=86_400),
@@ -23,7 +22,7 @@ _STAGE_TAGS = ("env", "environment", "stage")
 _DISPOSABLE_STAGES = ("dev", "development", "test", "testing", "qa", "sandbox", "staging", "ci")
 
 
-def settings(policy: Policy, wave: str) -> WaveSettings:
+def settings(policy: Policy, wave: WaveName) -> WaveSettings:
     """How a wave is walked."""
     return policy.waves.get(wave, DEFAULTS[wave])
 

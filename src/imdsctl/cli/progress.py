@@ -1,0 +1,53 @@
+"""What a run does, told as it happens."""
+
+from collections.abc import Callable
+
+from imdsctl.cli.screen import Screen, span
+from imdsctl.model.plan import Plan
+from imdsctl.model.run import Entry
+
+_MARKS = {
+    "applied": ("✓", "green"),
+    "skipped": ("·", ""),
+    "failed": ("✗", "red"),
+    "undone": ("↩", "yellow"),
+    "undo-failed": ("✗", "red"),
+    "gate-passed": ("✓", "green"),
+    "gate-failed": ("✗", "red"),
+}
+
+
+def teller(screen: Screen, plan: Plan) -> Callable[[Entry], None]:
+    """A watcher of the journal that prints one line for each thing that matters, on stderr."""
+    changes = plan.changes()
+    waves = {c.id: w for w in plan.waves for c in w.changes}
+    many = {w.number for w in plan.waves if len(w.changes) > 12}  # noqa: PLR2004 - a screenful
+    counts: dict[int, int] = {}
+
+    def tell(entry: Entry) -> None:
+        mark, style = _MARKS.get(entry.event, ("", ""))
+        detail = str(entry.data.get("detail", ""))
+        if entry.event == "gate-waiting":
+            screen.note(
+                f"  gate     {entry.subject}: soak {span(float(entry.data['soak_seconds']))}"
+            )
+        elif entry.event in ("gate-passed", "gate-failed"):
+            screen.note("  gate     ", (f"{mark} ", style), f"{entry.subject}  {detail}")
+        elif entry.subject in changes and mark:
+            change, wave = changes[entry.subject], waves[entry.subject]
+            canary = entry.subject in wave.canaries
+            quiet = entry.event in ("applied", "undone") and not detail and not canary
+            if quiet and wave.number in many and not screen.verbose:
+                counts[wave.number] = counts.get(wave.number, 0) + 1
+                done, total = counts[wave.number], len(wave.changes) - len(wave.canaries)
+                if done % 25 == 0 or done == total:
+                    screen.note(f"  {wave.name:12} {done}/{total}")
+                return
+            label = "canary" if canary else wave.name
+            screen.note(
+                f"  {label:12} ",
+                (f"{mark} ", style),
+                f"{change.kind} {change.resource} {change.name}  {detail}".rstrip(),
+            )
+
+    return tell

@@ -1,0 +1,95 @@
+"""`imdsctl rollback`."""
+
+import sys
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from imdsctl.apply.handler import Site
+from imdsctl.apply.ledger import Ledger
+from imdsctl.apply.rollback import check_allowed, chosen, take_back
+from imdsctl.cli.common import Common, Output, RoleName
+from imdsctl.cli.progress import teller
+from imdsctl.cli.runs import newest, run_document
+from imdsctl.cli.screen import Screen, count
+from imdsctl.cli.wiring import aws, opened
+from imdsctl.model.diagnostics import Exit, RefusedError
+
+
+def rollback(
+    run: str | None = None,
+    /,
+    *,
+    only: Annotated[list[str] | None, Parameter(consume_multiple=True)] = None,
+    yes: Annotated[bool, Parameter(negative="")] = False,
+    role_name: RoleName = None,
+    output: Output = "table",
+    common: Common = Common(),  # noqa: B008 - frozen
+) -> int:
+    """Restore what a run changed, newest first, exactly as it was recorded.
+
+    Args:
+        run: The run; the newest if not given.
+        only: Only these resources (ids or names).
+        yes: Do not ask.
+        role_name: The role to assume in other accounts; the scan's, if not given.
+        output: A table for people, or JSON.
+        common: The options that every command has.
+    """
+    screen = Screen(common)
+    with opened(common, create=True) as desk:
+        name = run or newest(desk.store)
+        plan = desk.store.plan_of(name)
+        reach = aws(desk, role_name or plan.role_name)
+        reach.fleet.caller()
+        with desk.store.lock():
+            ledger = Ledger(
+                desk.store, desk.clock, name, None if common.quiet else teller(screen, plan)
+            )
+            changes = chosen(plan, ledger, only or ())
+            check_allowed(changes, reach.fleet)
+            if changes and not yes:
+                _confirm(screen, name, len(changes))
+            site = Site(
+                fleet=reach.fleet,
+                control=reach.control,
+                metrics=reach.metrics,
+                health=reach.health,
+                clock=desk.clock,
+                run=name,
+                progress=ledger.change,
+            )
+            whole = take_back(changes, site, ledger)
+    if output == "json":
+        screen.json("rollback", run_document(ledger.progress, plan))
+    else:
+        back = sum(ledger.change(c.id).state == "rolled-back" for c in changes)
+        screen.line(
+            (f"run {name}: ", "bold"),
+            f"{back} of {count(len(changes), 'change')} restored as recorded",
+        )
+        for change in changes:
+            mine = ledger.change(change.id)
+            if mine.state != "rolled-back":
+                screen.line(("  ✗ ", "red"), f"{change.kind} {change.resource}  {mine.detail}")
+    if whole:
+        screen.next("imdsctl scan", "imdsctl plan")
+        return Exit.OK
+    return Exit.STOPPED
+
+
+def _confirm(screen: Screen, run: str, changes: int) -> None:
+    """Ask for a yes.
+
+    Raises:
+        RefusedError: something else was typed, or nobody is there to ask.
+    """
+    if not sys.stdin.isatty():
+        raise RefusedError(
+            "nobody confirmed the rollback", hint="add --yes where no person is at the terminal"
+        )
+    screen.err.print(
+        f"Restores {count(changes, 'change')} of run {run}, IMDSv1 included. Type yes: ", end=""
+    )
+    if sys.stdin.readline().strip().lower() != "yes":
+        raise RefusedError("the rollback was not confirmed; nothing was done")

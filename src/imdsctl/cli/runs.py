@@ -1,0 +1,145 @@
+"""`imdsctl runs`, and how every command shows a run."""
+
+from typing import Any
+
+from imdsctl.cli.common import Common, Output
+from imdsctl.cli.screen import Screen, at, count
+from imdsctl.cli.wiring import opened
+from imdsctl.model.diagnostics import Exit, UsageError
+from imdsctl.model.plan import Plan
+from imdsctl.model.run import ChangeProgress, Progress, fold
+from imdsctl.ports import Journal
+
+_STYLES = {"applied": "green", "failed": "red", "rolled-back": "yellow", "in-doubt": "red"}
+
+
+def runs(
+    run: str | None = None,
+    /,
+    *,
+    output: Output = "table",
+    common: Common = Common(),  # noqa: B008 - frozen
+) -> int:
+    """Past and open runs.
+
+    Args:
+        run: One run in full.
+        output: A table for people, or JSON.
+        common: The options that every command has.
+    """
+    screen = Screen(common)
+    with opened(common) as desk:
+        if run is not None:
+            plan = desk.store.plan_of(run)
+            progress = fold(run, desk.store.entries(run))
+            if output == "json":
+                screen.json("runs", run_document(progress, plan))
+            else:
+                show_run(screen, progress, plan)
+            return Exit.OK
+        found = desk.store.runs()
+        if output == "json":
+            screen.json(
+                "runs",
+                {
+                    "runs": [
+                        {
+                            "run": r.id,
+                            "state": r.state,
+                            "started_at": r.started_at,
+                            "plan": r.digest,
+                        }
+                        for r in found
+                    ]
+                },
+            )
+            return Exit.OK
+        for one in found:
+            screen.line(f"{one.id}  {one.state:12} {at(one.started_at)}  plan {one.digest[:8]}")
+        if not found:
+            screen.line("no runs yet")
+            screen.next("imdsctl plan -f plan.json", "imdsctl apply plan.json")
+    return Exit.OK
+
+
+def newest(journal: Journal) -> str:
+    """The newest run's name.
+
+    Raises:
+        UsageError: there is none.
+    """
+    found = journal.runs()
+    if not found:
+        raise UsageError("there is no run yet", hint="`imdsctl apply plan.json` makes one")
+    return found[0].id
+
+
+def run_document(progress: Progress, plan: Plan) -> dict[str, Any]:
+    """A run as JSON."""
+    changes = []
+    for change in plan.changes().values():
+        if progress.waves is not None and not _in_waves(change.id, plan, progress.waves):
+            continue
+        mine = progress.changes.get(change.id, ChangeProgress(id=change.id))
+        changes.append(
+            {
+                "id": change.id,
+                "kind": change.kind,
+                "resource": change.resource,
+                "account": change.account,
+                "region": change.region,
+                "state": "pending" if mine.state == "in-doubt" else mine.state,
+                "detail": mine.detail or ("no answer yet" if mine.state == "in-doubt" else ""),
+            }
+        )
+    return {
+        "run": progress.run,
+        "state": progress.state,
+        "plan": plan.digest,
+        "started_at": progress.started_at,
+        "changes": changes,
+        "gates": [
+            {"name": g.name, "state": g.state, "detail": g.detail} for g in progress.gates.values()
+        ],
+    }
+
+
+def _in_waves(change_id: str, plan: Plan, waves: list[int]) -> bool:
+    return any(change_id == c.id for w in plan.waves if w.number in waves for c in w.changes)
+
+
+def summary(progress: Progress) -> str:
+    """What became of the changes, in a line."""
+    states: list[str] = [p.state for p in progress.changes.values()]
+    parts = [
+        f"{states.count(state)} {word}"
+        for state, word in (
+            ("applied", "applied"),
+            ("rolled-back", "rolled back"),
+            ("failed", "failed"),
+            ("skipped", "skipped"),
+            ("in-doubt", "without an answer"),
+        )
+        if states.count(state)
+    ]
+    return ", ".join(parts) or "nothing done"
+
+
+def show_run(screen: Screen, progress: Progress, plan: Plan) -> None:
+    """A run in full, for a person."""
+    screen.line((f"run {progress.run}", "bold"), f"  {progress.state}  {summary(progress)}")
+    screen.line(f"  plan {plan.digest[:8]}, started {at(progress.started_at)}")
+    known = plan.changes()
+    quiet = 0
+    for mine in progress.changes.values():
+        change = known.get(mine.id)
+        if mine.state == "applied" and not mine.detail and not screen.verbose:
+            quiet += 1
+            continue
+        what = f"{change.kind} {change.resource} {change.name}" if change else mine.id
+        screen.line((f"  {mine.state:12}", _STYLES.get(mine.state, "")), f"{what}  {mine.detail}")
+    if quiet:
+        screen.line(f"  applied     {count(quiet, 'change')} without incident (-v lists them)")
+    for gate in progress.gates.values():
+        style = {"passed": "green", "failed": "red"}.get(gate.state, "")
+        screen.line(("  gate        ", style), f"{gate.name}: {gate.state}  {gate.detail}")

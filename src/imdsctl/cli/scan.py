@@ -1,0 +1,110 @@
+"""`imdsctl scan`."""
+
+import contextlib
+from collections.abc import Iterator
+from typing import Annotated
+
+from cyclopts import Parameter
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from imdsctl.cli import posture
+from imdsctl.cli.common import Common, Output, RoleName, listed
+from imdsctl.cli.screen import Screen, count
+from imdsctl.cli.wiring import aws, opened
+from imdsctl.model.diagnostics import Exit, UsageError
+from imdsctl.model.evidence import Cell
+from imdsctl.scan.judged import unreadable_in
+from imdsctl.scan.run import EVERY_REGION, CellDone, Scanner, ScanRequest
+
+_LONGEST_DAYS = 455
+
+
+def scan(
+    *,
+    regions: str | None = None,
+    accounts: str | None = None,
+    role_name: RoleName = None,
+    days: int | None = None,
+    workers: Annotated[int, Parameter(show=False)] = 16,
+    output: Output = "table",
+    common: Common = Common(),  # noqa: B008 - frozen
+) -> int:
+    """Read accounts and regions into the store.
+
+    Args:
+        regions: Comma-separated, or `all` for every enabled one.
+        accounts: Comma-separated account ids besides the caller's own; needs --role-name.
+        role_name: The role to assume in those accounts.
+        days: How many days of IMDSv1 metrics to read.
+        workers: How many accounts × regions to read at a time.
+        output: A table for people, or JSON.
+        common: The options that every command has.
+    """
+    screen = Screen(common)
+    with opened(common, create=True) as desk:
+        settings = desk.policy.scan
+        window = days if days is not None else settings.days
+        if not 1 <= window <= _LONGEST_DAYS:
+            raise UsageError(
+                f"--days {window} makes no sense",
+                detail=f"CloudWatch keeps 1 to {_LONGEST_DAYS} days",
+                hint="14 is the default, 35 also sees the turn of a month",
+            )
+        role = role_name or settings.role_name
+        others = listed(accounts) or settings.accounts
+        reach = aws(desk, role, others)
+        own, caller = reach.fleet.caller()
+        others = [account for account in dict.fromkeys(others) if account != own]
+        if others and not role:
+            raise UsageError(
+                "reading other accounts needs a role to assume in them",
+                hint="add --role-name NAME, the same role name in every account",
+            )
+        request = ScanRequest(
+            accounts=[own, *others],
+            regions=listed(regions) or settings.regions or [EVERY_REGION],
+            days=window,
+            workers=workers,
+        )
+        scanner = Scanner(reach.fleet, reach.metrics, desk.store, desk.clock)
+        cells, unlisted = scanner.cells(request)
+        with _progress(screen, cells) as done:
+            scanner.run(request, caller, cells, unlisted, done, role_name=role)
+        if output == "json":
+            screen.json("scan", posture.document(desk.store))
+            failures = bool(unreadable_in(desk.store))
+        else:
+            failures = bool(posture.show(screen, desk.store))
+            screen.next("imdsctl plan -f plan.json", "who calls: imdsctl explain INSTANCE")
+    if failures:
+        screen.note(("incomplete", "yellow"), ': see "not read"; what could be read is stored')
+        return Exit.INCOMPLETE
+    return Exit.OK
+
+
+@contextlib.contextmanager
+def _progress(screen: Screen, cells: list[Cell]) -> Iterator[CellDone]:
+    """A progress bar on a terminal, nothing elsewhere."""
+    accounts, regions = len({c.account for c in cells}), len({c.region for c in cells})
+    if screen.quiet or not screen.err.is_terminal:
+        yield lambda _cell, _found: None
+        return
+    text = f"Reading {count(accounts, 'account')} × {count(regions, 'region')}"
+    with Progress(
+        TextColumn(text),
+        BarColumn(bar_width=20),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[found]:,} instances"),
+        TimeElapsedColumn(),
+        console=screen.err,
+        transient=False,
+    ) as progress:
+        task = progress.add_task("", total=len(cells), found=0)
+        total = 0
+
+        def done(_cell: Cell, found: int) -> None:
+            nonlocal total
+            total += found
+            progress.update(task, advance=1, found=total)
+
+        yield done

@@ -1,0 +1,22 @@
+"""A run required tokens on it before, and a gate failed: the strongest evidence there is."""
+
+from datetime import timedelta
+
+from imdsctl.judge.facts import Finding, InstanceFacts
+
+
+def judge(facts: InstanceFacts) -> Finding | None:
+    """`blocked` for as long as the policy remembers, whatever the metrics say of other days."""
+    failed = facts.failed_gate
+    if failed is None or facts.instance.options.posture != "v1-allowed":
+        return None
+    if facts.now - failed.at > timedelta(days=facts.policy.judge.remember_days):
+        return None
+    return Finding(
+        status="blocked",
+        summary=f"Run {failed.run} required IMDSv2 on it on {failed.at:%Y-%m-%d at %H:%M} UTC and "
+        f"took that back: {failed.why}.",
+        fix="Find what called IMDSv1 at that time with `imdsctl host trace` (or in the logs of "
+        "what failed), update it, and raise judge.remember_days no further than you need.",
+        evidence=facts.evidence,
+    )

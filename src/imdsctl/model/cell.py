@@ -1,0 +1,57 @@
+"""One account in one region: all that is known of it, and all that is concluded."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from imdsctl.model.evidence import (
+    AccountDefaults,
+    Calls,
+    Cell,
+    Group,
+    Image,
+    Instance,
+    LaunchConfiguration,
+    Recorded,
+    TemplateVersion,
+)
+from imdsctl.model.launch_path import JudgedPath
+from imdsctl.model.verdict import Verdict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailedGate:
+    """A run changed the instance, a gate failed, and the run took the change back."""
+
+    run: str
+    at: datetime
+    why: str
+
+
+@dataclass(slots=True, kw_only=True)
+class CellEvidence:
+    """Everything current that is known of one account in one region.
+
+    `unreadable` maps a kind of reading to why it could not be made whole, `failed_gates` an
+    instance to the gate that it failed last.
+    """
+
+    cell: Cell
+    instances: Sequence[Recorded[Instance]] = ()
+    calls: Mapping[str, Recorded[Calls]] = field(default_factory=dict)
+    templates: Sequence[Recorded[TemplateVersion]] = ()
+    configurations: Sequence[Recorded[LaunchConfiguration]] = ()
+    groups: Sequence[Recorded[Group]] = ()
+    defaults: Recorded[AccountDefaults] | None = None
+    images: Sequence[Recorded[Image]] = ()
+    unreadable: Mapping[str, str] = field(default_factory=dict)
+    failed_gates: Mapping[str, FailedGate] = field(default_factory=dict)
+
+
+@dataclass(slots=True, kw_only=True)
+class JudgedCell:
+    """The verdicts on one cell."""
+
+    evidence: CellEvidence
+    instances: dict[str, Verdict]
+    paths: list[JudgedPath]

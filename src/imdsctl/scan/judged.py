@@ -1,0 +1,65 @@
+"""From the store to verdicts: one cell at a time, so that no fleet is too large."""
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+
+from imdsctl.judge.fleet import judge_cell
+from imdsctl.model.cell import CellEvidence, FailedGate, JudgedCell
+from imdsctl.model.evidence import Cell, Unreadable
+from imdsctl.model.policy import Policy
+from imdsctl.ports import Journal, Store
+
+
+def load_cell(
+    store: Store,
+    cell: Cell,
+    unreadable: Mapping[str, str],
+    failed: Mapping[str, FailedGate],
+) -> CellEvidence:
+    """Everything current about one cell, as the judge wants it."""
+    return CellEvidence(
+        cell=cell,
+        instances=list(store.view("instances", cell)),
+        calls={record.item.id: record for record in store.view("calls", cell)},
+        templates=list(store.view("launch-templates", cell)),
+        configurations=list(store.view("launch-configurations", cell)),
+        groups=list(store.view("groups", cell)),
+        defaults=next(store.view("account-defaults", cell), None),
+        images=list(store.view("images", cell)),
+        unreadable=unreadable,
+        failed_gates=failed,
+    )
+
+
+def failed_gates(journal: Journal) -> dict[str, FailedGate]:
+    """The instances that failed a gate in any run, each with the newest one."""
+    found: dict[str, FailedGate] = {}
+    for run in reversed(journal.runs()):
+        resources = {c.id: c.resource for c in journal.plan_of(run.id).changes().values()}
+        for entry in journal.entries(run.id):
+            why = entry.data.get("gate")
+            if entry.event == "undone" and why and entry.subject in resources:
+                found[resources[entry.subject]] = FailedGate(run=run.id, at=entry.at, why=str(why))
+    return found
+
+
+def unreadable_in(store: Store) -> list[Unreadable]:
+    """What the newest readings could not read whole."""
+    return [
+        Unreadable(account=r.account, region=r.region, what=r.what, why=r.why or "", seen=r.count)
+        for r in store.readings()
+        if not r.complete
+    ]
+
+
+def judge_store(
+    store: Store, journal: Journal, policy: Policy, now: datetime, cell: Cell | None = None
+) -> Iterator[JudgedCell]:
+    """The verdicts on every cell in the store, or on one."""
+    failed = failed_gates(journal)
+    why: dict[Cell, dict[str, str]] = {}
+    for failure in unreadable_in(store):
+        where = Cell(failure.account, failure.region)
+        why.setdefault(where, {})[failure.what] = failure.why
+    for one in [cell] if cell else store.cells():
+        yield judge_cell(load_cell(store, one, why.get(one, {}), failed), policy, now)

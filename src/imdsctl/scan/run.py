@@ -1,0 +1,220 @@
+"""A scan: every kind of reading in every cell, each whole or with the reason why not."""
+
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+
+from msgspec import Struct, field
+
+from imdsctl.model.diagnostics import UsageError
+from imdsctl.model.evidence import (
+    Cell,
+    Group,
+    Instance,
+    Item,
+    LaunchConfiguration,
+    TemplateVersion,
+    Unreadable,
+)
+from imdsctl.ports import Clock, Fleet, Metrics, Store, Watched
+
+EVERY_REGION = "all"
+_EC2, _AUTOSCALING, _CLOUDWATCH = "ec2", "autoscaling", "cloudwatch"
+
+
+class ScanRequest(Struct, frozen=True, kw_only=True):
+    """What to read: accounts, regions (`all` for every enabled one), days of metrics."""
+
+    accounts: Sequence[str]
+    regions: Sequence[str]
+    days: int = 14
+    workers: int = 16
+
+
+class ScanResult(Struct, kw_only=True):
+    """What a scan came to; `unreadable` names everything that it could not read whole."""
+
+    scan: int
+    cells: list[Cell] = field(default_factory=list)
+    instances: int = 0
+    unreadable: list[Unreadable] = field(default_factory=list)
+
+
+CellDone = Callable[[Cell, int], None]
+"""Told after each cell: which, and how many instances it has."""
+
+
+class _Found:
+    """What the first readings of a cell tell the later ones to look for."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.watched: list[Watched] = []
+        self.images: set[str] = set()
+        self.pinned: set[tuple[str, str]] = set()
+
+    def instances(self, page: Iterable[Item]) -> None:
+        """Who has metrics worth reading."""
+        for item in page:
+            if not isinstance(item, Instance) or item.state in ("terminated", "shutting-down"):
+                continue
+            self.count += 1
+            if item.options.http_endpoint != "disabled":
+                self.watched.append(Watched(id=item.id, since=item.launched_at))
+
+    def groups(self, page: Iterable[Item]) -> None:
+        """Which launch template versions are pinned by number."""
+        for item in page:
+            for spec in item.specs if isinstance(item, Group) else ():
+                if spec.template.version.isdigit():
+                    self.pinned.add((spec.template.id, spec.template.version))
+
+    def launches(self, page: Iterable[Item]) -> None:
+        """Which images are launched."""
+        for item in page:
+            if isinstance(item, TemplateVersion | LaunchConfiguration) and item.image:
+                self.images.update([item.image] if item.image.startswith("ami-") else [])
+
+
+class Scanner:
+    """Reads cells side by side and appends what it finds, one store write at a time."""
+
+    def __init__(
+        self, fleet: Fleet, metrics: Metrics, store: Store, clock: Clock, source: str = "aws"
+    ) -> None:
+        self._fleet = fleet
+        self._metrics = metrics
+        self._store = store
+        self._clock = clock
+        self._source = source
+        self._lock = threading.Lock()
+
+    def cells(self, request: ScanRequest) -> tuple[list[Cell], list[Unreadable]]:
+        """The cells that a request means, and the accounts whose regions could not be listed.
+
+        Raises:
+            UsageError: a region that no account has enabled.
+        """
+        found: list[Cell] = []
+        unreadable: list[Unreadable] = []
+        enabled_anywhere: set[str] = set()
+        for account in request.accounts:
+            enabled = self._fleet.regions(account)
+            if isinstance(enabled, Unreadable):
+                unreadable.append(enabled)
+                continue
+            enabled_anywhere.update(enabled)
+            wanted = enabled if EVERY_REGION in request.regions else request.regions
+            found.extend(Cell(account, region) for region in wanted if region in enabled)
+        if EVERY_REGION not in request.regions and len(unreadable) < len(request.accounts):
+            for region in request.regions:
+                if region not in enabled_anywhere:
+                    near = [r for r in sorted(enabled_anywhere) if r[:2] == region[:2]]
+                    raise UsageError(
+                        f"no region {region!r} is enabled for "
+                        f"{', '.join(str(a) for a in request.accounts)}",
+                        hint="enabled are, for example: "
+                        + ", ".join(near or sorted(enabled_anywhere)[:5]),
+                    )
+        return found, unreadable
+
+    def run(
+        self,
+        request: ScanRequest,
+        caller: str,
+        cells: Sequence[Cell],
+        unlisted: Sequence[Unreadable],
+        done: CellDone,
+        *,
+        role_name: str | None = None,
+    ) -> ScanResult:
+        """Read the cells; a failure in one never stops the others."""
+        at = self._clock.now()
+        result = ScanResult(
+            scan=self._store.begin_scan(at, caller, request.days, role_name), cells=list(cells)
+        )
+        for failure in unlisted:
+            cell = Cell(failure.account, failure.region)
+            self._record(result, cell, "instances", _EC2, iter([failure]), lambda _: None)
+        start = at - timedelta(days=request.days)
+        with ThreadPoolExecutor(max_workers=request.workers, thread_name_prefix="scan") as pool:
+            futures = [(cell, pool.submit(self._cell, result, cell, start, at)) for cell in cells]
+            try:
+                for cell, future in futures:
+                    done(cell, future.result())
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+        self._store.end_scan(result.scan, self._clock.now())
+        return result
+
+    def _cell(self, result: ScanResult, cell: Cell, start: datetime, end: datetime) -> int:
+        """All readings of one cell; returns how many instances were seen."""
+        found = _Found()
+        fleet = self._fleet
+        self._record(result, cell, "instances", _EC2, fleet.instances(cell), found.instances)
+        self._record(result, cell, "groups", _AUTOSCALING, fleet.groups(cell), found.groups)
+        self._record(
+            result,
+            cell,
+            "launch-templates",
+            _EC2,
+            fleet.launch_templates(cell, sorted(found.pinned)),
+            found.launches,
+        )
+        self._record(
+            result,
+            cell,
+            "launch-configurations",
+            _AUTOSCALING,
+            fleet.launch_configurations(cell),
+            found.launches,
+        )
+        self._record(
+            result, cell, "images", _EC2, fleet.images(cell, sorted(found.images)), lambda _: None
+        )
+        defaults = fleet.account_defaults(cell)
+        one = iter([defaults if isinstance(defaults, Unreadable) else [defaults]])
+        self._record(result, cell, "account-defaults", _EC2, one, lambda _: None)
+        calls = self._metrics.calls(cell, found.watched, start, end)
+        self._record(result, cell, "calls", _CLOUDWATCH, calls, lambda _: None)
+        with self._lock:
+            result.instances += found.count
+        return found.count
+
+    def _record(
+        self,
+        result: ScanResult,
+        cell: Cell,
+        what: str,
+        source: str,
+        pages: Iterator[Sequence[Item] | Unreadable],
+        on_page: Callable[[Iterable[Item]], None],
+    ) -> None:
+        """Append one reading page by page, and close it with what became of it."""
+        at = self._clock.now()
+        with self._lock:
+            reading = self._store.begin_reading(result.scan, cell, what, source, at)
+        failure: Unreadable | None = None
+        for page in pages:
+            if isinstance(page, Unreadable):
+                failure = page
+                continue
+            with self._lock:
+                self._store.add(reading, page)
+            on_page(page)
+        with self._lock:
+            self._store.end_reading(
+                reading, complete=failure is None, why=failure.why if failure else None
+            )
+            if failure is not None:
+                result.unreadable.append(
+                    Unreadable(
+                        account=cell.account,
+                        region=cell.region,
+                        what=what,
+                        why=failure.why,
+                        seen=failure.seen,
+                    )
+                )
