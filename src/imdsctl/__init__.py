@@ -1,3 +1,3 @@
-"""imdsctl takes AWS EC2 fleets from IMDSv1 to IMDSv2 only, with evidence at every step, and back."""
+"""Takes AWS EC2 fleets from IMDSv1 to IMDSv2 only, with evidence at every step, and back."""
 
 __version__ = "0.1.0"
