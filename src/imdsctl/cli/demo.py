@@ -159,7 +159,12 @@ class _Story:
         self._run(["verify", run])
         self._say("7. Every group starts one more instance. Which options are they born with?")
         self._scale_out(truth)
-        self._say("8. Where do we stand?")
+        self._say("8. Three days have passed: what was too young to judge is old enough now.")
+        self._run(["scan", "--regions", "all", "--accounts", _ACCOUNTS, "--role-name",
+                   "imdsctl-read", "--quiet"], expect=(0, 3), silent=True)  # fmt: skip
+        self._run(["plan", "-f", "plan.json"], expect=(0, 3))
+        self._run(["apply", "plan.json", "--yes"])
+        self._say("9. Where do we stand?")
         self._run(["scan", "--regions", "all", "--accounts", _ACCOUNTS, "--role-name",
                    "imdsctl-read", "--quiet"], expect=(0, 3), silent=True)  # fmt: skip
         self._run(["status"], expect=(0, 3))
@@ -219,6 +224,7 @@ class _Story:
         born = {k: v for k, v in self._ask("truth")["instances"].items() if k not in truth}
         fresh = [i for i in born.values() if i["state"] == "running"]
         v2 = [i for i in fresh if i["options"]["http_tokens"] == "required"]
+        self._ask("clock", {"advance_seconds": 900})
         self._screen.out.print(
             f"{count(len(groups), 'group')}, {count(len(fresh), 'new instance')}: "
             f"{len(v2)} on V2 only"

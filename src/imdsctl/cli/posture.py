@@ -15,7 +15,10 @@ NOT_THERE = "*"
 
 
 def launch_paths(store: Store) -> list[LaunchPath]:
-    """Every launch path in the store, without its members."""
+    """Every launch path in the store, without its members.
+
+    A launch configuration that no group uses starts nothing, so it is not among them.
+    """
     return [
         path
         for cell in store.cells()
@@ -27,6 +30,7 @@ def launch_paths(store: Store) -> list[LaunchPath]:
             images=store.view("images", cell),
             instances=(),
         ).paths()
+        if path.kind != "launch-configuration"
     ]
 
 

@@ -265,9 +265,10 @@ def _configuration(judged: JudgedPath, draft: Draft) -> None:
             Reason(
                 rule="launch-configuration-unused",
                 summary="No group uses this launch configuration, and none can be changed.",
-                fix="Delete it; nothing depends on it.",
+                fix="Delete it once no rollback needs it any more; nothing else depends on it.",
                 evidence=path.evidence,
             ),
+            status="blocked",
         )
         return
     if not sure_enough(judged.verdict, draft.policy):

@@ -5,6 +5,8 @@ from imdsctl.judge.facts import Finding, InstanceFacts
 
 def judge(facts: InstanceFacts) -> Finding | None:
     """`unknown` for a running instance without a single data point: no data is not zero."""
+    if facts.instance.options.posture != "v1-allowed":
+        return None
     if facts.instance.state in ("stopped", "stopping", "pending"):
         return None
     calls = facts.observed
