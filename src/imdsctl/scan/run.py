@@ -20,6 +20,7 @@ from imdsctl.model.evidence import (
 from imdsctl.ports import Clock, Fleet, Metrics, Store, Watched
 
 EVERY_REGION = "all"
+_WRITE_ITEMS = 1000
 _EC2, _AUTOSCALING, _CLOUDWATCH = "ec2", "autoscaling", "cloudwatch"
 
 
@@ -183,6 +184,13 @@ class Scanner:
             result.instances += found.count
         return found.count
 
+    def _flush(self, reading: int, waiting: list[Item]) -> None:
+        """Write what has gathered; each write is a transaction, so small pages wait for more."""
+        if waiting:
+            with self._lock:
+                self._store.add(reading, waiting)
+            waiting.clear()
+
     def _record(
         self,
         result: ScanResult,
@@ -197,13 +205,16 @@ class Scanner:
         with self._lock:
             reading = self._store.begin_reading(result.scan, cell, what, source, at)
         failure: Unreadable | None = None
+        waiting: list[Item] = []
         for page in pages:
             if isinstance(page, Unreadable):
                 failure = page
                 continue
-            with self._lock:
-                self._store.add(reading, page)
             on_page(page)
+            waiting.extend(page)
+            if len(waiting) >= _WRITE_ITEMS:
+                self._flush(reading, waiting)
+        self._flush(reading, waiting)
         with self._lock:
             self._store.end_reading(
                 reading, complete=failure is None, why=failure.why if failure else None

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, TextClause, text
 
 from imdsctl.model.evidence import ITEM_OF, Calls, Cell, Item, Reading, Recorded
 from imdsctl.ports import Posture, ScanRecord
@@ -132,6 +132,18 @@ _PRUNE = (
 )
 
 
+def _bulk(connection: Connection, statement: TextClause, rows: Sequence[dict[str, Any]]) -> None:
+    """Execute a statement for many rows.
+
+    SQLite takes rows and `:name` parameters as they are; passing each row through SQLAlchemy's
+    parameter processing would be most of what a scan spends on its store.
+    """
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql(statement.text, list(rows))
+    else:
+        connection.execute(statement, rows)
+
+
 class EvidenceStore:
     """`ports.Store`, the part about evidence.
 
@@ -198,14 +210,13 @@ class EvidenceStore:
             what = _open_reading(connection, reading).what
             if not all(isinstance(item, ITEM_OF[what]) for item in items):
                 raise ValueError(f"reading {reading} takes {what} only")
-            connection.execute(_ADD, rows)
+            _bulk(connection, _ADD, rows)
             if what == "calls":
                 calls = [item for item in distinct(items) if isinstance(item, Calls)]
-                connection.execute(
-                    _FORGET_DAYS, [{"reading": reading, "subject": item.id} for item in calls]
-                )
+                forgotten = [{"reading": reading, "subject": item.id} for item in calls]
+                _bulk(connection, _FORGET_DAYS, forgotten)
                 if days := [day for item in calls for day in to_days(reading, item)]:
-                    connection.execute(_ADD_DAY, days)
+                    _bulk(connection, _ADD_DAY, days)
 
     def end_reading(self, reading: int, *, complete: bool, why: str | None = None) -> None:
         """See `ports.Store.end_reading`; from here on it counts.

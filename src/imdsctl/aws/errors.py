@@ -1,0 +1,217 @@
+"""What went wrong with an AWS call, in values; nothing of a request or an answer is repeated.
+
+botocore's own texts can hold whole bodies (with user data or credentials in them), so only AWS's
+code and message are taken, and for everything else the kind of failure.
+"""
+
+import re
+from typing import Final
+
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectionClosedError,
+    ConnectionError,  # noqa: A004 - botocore's own name for it
+    ConnectTimeoutError,
+    CredentialRetrievalError,
+    EndpointConnectionError,
+    HTTPClientError,
+    InvalidConfigError,
+    InvalidRegionError,
+    LoginError,
+    NoCredentialsError,
+    NoRegionError,
+    PartialCredentialsError,
+    ProfileNotFound,
+    ReadTimeoutError,
+    SSOError,
+    SSOTokenLoadError,
+    TokenRetrievalError,
+)
+from botocore.parsers import ResponseParserError
+
+from imdsctl.aws.series import MalformedSeriesError
+from imdsctl.model.diagnostics import NoAwsError, UsageError
+from imdsctl.model.evidence import Cell, Unreadable
+from imdsctl.ports import Outcome, Refused, Throttled, Unanswered
+
+AWS_ERRORS: Final = (BotoCoreError, ClientError, ResponseParserError)
+"""Everything that an AWS call can raise."""
+
+THROTTLING: Final = frozenset(
+    {
+        "BandwidthLimitExceeded",
+        "EC2ThrottledException",
+        "LimitExceededException",
+        "PriorRequestNotComplete",
+        "RequestLimitExceeded",
+        "RequestThrottled",
+        "RequestThrottledException",
+        "SlowDown",
+        "Throttling",
+        "ThrottlingException",
+        "ThrottledException",
+        "TooManyRequestsException",
+    }
+)
+"""The codes with which AWS says "not now, too many requests"."""
+
+# Auto Scaling's ways to say that something else is going on with the group just now.
+_BUSY: Final = frozenset({"ResourceContention", "ScalingActivityInProgress"})
+
+_EXPIRED: Final = frozenset({"ExpiredToken", "ExpiredTokenException", "RequestExpired"})
+# The caller's identity is asked where every account can answer: there these are the caller's fault.
+_BAD_CREDENTIALS: Final = _EXPIRED | {
+    "AccessDenied",
+    "AuthFailure",
+    "InvalidClientTokenId",
+    "SignatureDoesNotMatch",
+    "UnrecognizedClientException",
+}
+_NO_CREDENTIALS: Final = (
+    CredentialRetrievalError,
+    LoginError,
+    NoCredentialsError,
+    PartialCredentialsError,
+    ProfileNotFound,
+    SSOError,
+    SSOTokenLoadError,
+    TokenRetrievalError,
+)
+_CREDENTIALS_HINT: Final = (
+    "check with `aws sts get-caller-identity`; log in again, or set AWS_PROFILE"
+)
+_SERVER_ERROR: Final = 500
+
+
+def code_of(problem: Exception) -> str:
+    """AWS's error code, or the kind of failure where AWS gave none."""
+    if isinstance(problem, ClientError):
+        return str(problem.response.get("Error", {}).get("Code", "Unknown"))
+    return type(problem).__name__
+
+
+def status_of(problem: Exception) -> int:
+    """The HTTP status of an error answer, 0 where there was no answer."""
+    if isinstance(problem, ClientError):
+        return int(problem.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+    return 0
+
+
+def message_of(problem: Exception) -> str:
+    """AWS's message, or a description of the failure without any content of the call."""
+    if isinstance(problem, ClientError):
+        message = str(problem.response.get("Error", {}).get("Message", ""))
+        # The blob for DecodeAuthorizationMessage runs to a thousand characters.
+        message = re.sub(
+            r"\s*Encoded authorization failure message:.*", "", message, flags=re.DOTALL
+        )
+        if problem.operation_name == "AssumeRole":
+            message = f"{message} (sts:AssumeRole)"
+        return message
+    if isinstance(problem, ResponseParserError):
+        return "the answer is garbled"
+    if isinstance(problem, MalformedSeriesError):
+        return "times and values do not belong together"
+    if isinstance(problem, ReadTimeoutError):
+        return "no answer came in time"
+    if isinstance(problem, ConnectTimeoutError | EndpointConnectionError):
+        return "cannot connect to the endpoint"
+    if isinstance(problem, ConnectionClosedError):
+        return "the connection was closed before an answer came"
+    if isinstance(problem, ConnectionError | HTTPClientError):
+        return "the connection failed"
+    if isinstance(problem, _NO_CREDENTIALS):
+        return "there are no valid credentials"
+    return "the call could not be made"
+
+
+def why(problem: Exception) -> str:
+    """One line for a report: AWS's code and message."""
+    code, message = code_of(problem), message_of(problem)
+    return f"{code}: {message}" if message else code
+
+
+def raise_if_no_aws(problem: Exception, *, own: bool) -> None:
+    """Raise where going on is pointless: there are no credentials, or they have expired.
+
+    Args:
+        problem: what the call raised.
+        own: whether the call was made with the caller's own credentials, not an assumed role's.
+
+    Raises:
+        NoAwsError: there are no valid credentials.
+        UsageError: the AWS configuration makes no sense.
+    """
+    expired = isinstance(problem, ClientError) and code_of(problem) in _EXPIRED and own
+    if expired or isinstance(problem, _NO_CREDENTIALS):
+        raise NoAwsError(
+            "there are no valid AWS credentials", detail=why(problem), hint=_CREDENTIALS_HINT
+        ) from None
+    if isinstance(problem, InvalidRegionError | NoRegionError | InvalidConfigError):
+        raise UsageError(
+            "the AWS configuration makes no sense",
+            detail=str(problem),
+            hint="check the regions asked for and ~/.aws/config",
+        ) from None
+
+
+def no_identity(problem: Exception) -> NoAwsError:
+    """The error for a caller who cannot even be identified."""
+    if isinstance(problem, ClientError) and code_of(problem) in _BAD_CREDENTIALS:
+        return NoAwsError(
+            "AWS does not accept these credentials", detail=why(problem), hint=_CREDENTIALS_HINT
+        )
+    return NoAwsError(
+        "AWS cannot be reached",
+        detail=f"sts:GetCallerIdentity: {why(problem)}",
+        hint="check the network, the region and AWS_ENDPOINT_URL",
+    )
+
+
+def unreadable(
+    cell: Cell, what: str, problem: Exception, *, own: bool, seen: int = 0
+) -> Unreadable:
+    """A failed reading as a value.
+
+    Raises:
+        NoAwsError: there are no valid credentials, so that no other reading can succeed either.
+        UsageError: the AWS configuration makes no sense.
+    """
+    raise_if_no_aws(problem, own=own)
+    return Unreadable(
+        account=cell.account, region=cell.region, what=what, why=why(problem), seen=seen
+    )
+
+
+def failed(problem: Exception) -> Outcome:
+    """A failed change as a value: refused, to be made again later, or perhaps made.
+
+    Where no answer came, or the answer is an internal error, the change may have been made.
+
+    Raises:
+        NoAwsError: there are no valid credentials.
+        UsageError: the AWS configuration makes no sense.
+    """
+    raise_if_no_aws(problem, own=False)
+    code, message = code_of(problem), message_of(problem)
+    if isinstance(problem, ClientError):
+        if code in THROTTLING or code in _BUSY:
+            return Throttled(code, message)
+        if problem.operation_name != "AssumeRole" and (
+            status_of(problem) >= _SERVER_ERROR or code in {"RequestTimeout", "Unknown"}
+        ):
+            return Unanswered(f"{code}: {message}" if message else code)
+        return Refused(code, message)
+    if isinstance(problem, ResponseParserError | HTTPClientError | ConnectionError):
+        return Unanswered(f"{code}: {message}")
+    # botocore would not even send it.
+    return Refused(code, message)
+
+
+def unread(problem: Exception) -> Outcome:
+    """A failed look at the live resource before a change: nothing was changed for certain."""
+    outcome = failed(problem)
+    if isinstance(outcome, Unanswered):
+        return Throttled("Unread", outcome.message)
+    return outcome

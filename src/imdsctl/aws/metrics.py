@@ -1,0 +1,289 @@
+"""The IMDSv1 calls of instances, from CloudWatch's two metrics.
+
+Amazon EC2 User Guide, "CloudWatch metrics that are available for your instances":
+`MetadataNoToken` counts calls without a token that were answered, `MetadataNoTokenRejected` those
+that were refused because tokens are required. An instance reports one or the other. A period
+without a data point says nothing; it is not zero.
+"""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from msgspec.structs import replace
+
+from imdsctl.aws.batches import in_batches
+from imdsctl.aws.clients import Clients
+from imdsctl.aws.errors import AWS_ERRORS, code_of, unreadable
+from imdsctl.aws.series import MalformedSeriesError, Query, Series, series_of, sum_query
+from imdsctl.model.evidence import Calls, Cell, Metric, Unreadable
+from imdsctl.ports import Watched
+
+_ANSWERED: Final = "MetadataNoToken"
+_REFUSED: Final = "MetadataNoTokenRejected"
+
+# CloudWatch API Reference, GetMetricData.
+_QUERIES: Final = 500
+_POINTS: Final = 100_800
+
+_HOUR: Final = 3600
+_DAY: Final = 86400
+_MINUTE: Final = 60
+_FIVE_MINUTES: Final = 300
+_NAMED: Final = 3
+_FUTILE: Final = 2
+_DENIED: Final = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"})
+
+
+def _floor(time: datetime, period: int) -> datetime:
+    seconds = int(time.timestamp())
+    return datetime.fromtimestamp(seconds - seconds % period, UTC)
+
+
+def _ceiling(time: datetime, period: int) -> datetime:
+    return _floor(time + timedelta(seconds=period, microseconds=-1), period)
+
+
+def _fine_period(start: datetime, end: datetime) -> int:
+    """The finest period, in seconds, for which CloudWatch still has data as old as `start`.
+
+    CloudWatch keeps one-minute points for 15 days, five-minute points for 63 days, and
+    one-hour points for 455 days.
+    """
+    # A margin, because `end` is the caller's now and CloudWatch's may be a little later.
+    age = end - start + timedelta(hours=1)
+    if age < timedelta(days=15):
+        return _MINUTE
+    return _FIVE_MINUTES if age < timedelta(days=63) else _HOUR
+
+
+def _per_call(start: datetime, end: datetime, period: int) -> int:
+    """How many metrics to ask for in one call.
+
+    500 at most; fewer where the answer would have more points than CloudWatch gives at once, so
+    that an answer need not come in parts.
+    """
+    points = max(1, math.ceil((end - start).total_seconds() / period))
+    return max(2, min(_QUERIES, _POINTS // points))
+
+
+class AwsMetrics:
+    """The `Metrics` port over CloudWatch's GetMetricData."""
+
+    def __init__(self, clients: Clients) -> None:
+        self._clients = clients
+
+    def calls(
+        self, cell: Cell, watched: Sequence[Watched], start: datetime, end: datetime
+    ) -> Iterator[list[Calls] | Unreadable]:
+        """Both metrics of each instance by the hour, in batches.
+
+        The window is widened to full hours, because CloudWatch sums by the hour. What CloudWatch
+        does not answer for is left out and named in one `Unreadable` at the end; the other
+        instances are given. A `Metric` without any call has empty `per_day` and
+        `per_hour_of_day` lists; the times of calls and data are the beginnings of their hours.
+        """
+        first, last = _floor(start, _HOUR), _ceiling(end, _HOUR)
+        problems: list[str] = []
+        seen = futile = 0
+        for batch in in_batches(watched, _per_call(first, last, _HOUR) // 2):
+            queries = [
+                sum_query(f"{letter}{index}", metric, item.id, _HOUR)
+                for index, item in enumerate(batch)
+                for letter, metric in (("a", _ANSWERED), ("r", _REFUSED))
+            ]
+            try:
+                answers, said = self._ask(cell, queries, first, last)
+            except (*AWS_ERRORS, MalformedSeriesError) as problem:
+                failure = self._unreadable(cell, problem)
+                futile += 1
+                problems.append(f"{failure.why} (asking for {len(batch)} instances)")
+                if code_of(problem) in _DENIED or futile >= _FUTILE:
+                    break  # the others would fare no better
+                continue
+            futile = 0
+            found: list[Calls] = []
+            bad: dict[str, list[str]] = {}
+            for index, item in enumerate(batch):
+                answered, refused = answers.get(f"a{index}"), answers.get(f"r{index}")
+                status = _worst(answered, refused)
+                if status != "Complete":
+                    bad.setdefault(status, []).append(item.id)
+                    continue
+                found.append(_calls(cell, item, start, end, first, answered, refused))
+            seen += len(found)
+            problems += [_names(status, ids) for status, ids in bad.items()] + said
+            if found:
+                yield found
+        if problems:
+            yield Unreadable(
+                account=cell.account,
+                region=cell.region,
+                what="calls",
+                why="; ".join(dict.fromkeys(problems)),
+                seen=seen,
+            )
+
+    def rejected_since(
+        self, cell: Cell, since: Mapping[str, datetime], end: datetime
+    ) -> dict[str, int] | Unreadable:
+        """Calls rejected per instance id after its own `since`, by the minute where possible.
+
+        Counted are the points whose period begins at or after `since`: a call in a period that
+        began before cannot be told from one made before. With basic monitoring a period has five
+        minutes, so the first of them after a change may go by unseen. Ids without any data point
+        are absent.
+        """
+        if not since:
+            return {}
+        earliest = min(since.values())
+        period = _fine_period(earliest, end)
+        first, last = _floor(earliest, period), _ceiling(end, period)
+        rejected: dict[str, int] = {}
+        if first >= last:
+            return rejected
+        for batch in in_batches(since.items(), _per_call(first, last, period)):
+            queries = [
+                sum_query(f"r{index}", _REFUSED, instance, period)
+                for index, (instance, _) in enumerate(batch)
+            ]
+            try:
+                answers, said = self._ask(cell, queries, first, last)
+            except (*AWS_ERRORS, MalformedSeriesError) as problem:
+                return self._unreadable(cell, problem, len(rejected))
+            for index, (instance, begin) in enumerate(batch):
+                series = answers.get(f"r{index}")
+                status = _worst(series)
+                if status != "Complete" or said:
+                    why = "; ".join(said or [_names(status, [instance])])
+                    return Unreadable(
+                        account=cell.account,
+                        region=cell.region,
+                        what="calls",
+                        why=why,
+                        seen=len(rejected),
+                    )
+                assert series is not None
+                if series.points:
+                    rejected[instance] = _sum_from(series, begin.timestamp())
+        return rejected
+
+    def _ask(
+        self, cell: Cell, queries: list[Query], start: datetime, end: datetime
+    ) -> tuple[dict[str, Series], list[str]]:
+        """The series by query id, and what CloudWatch has to say about the answer as a whole."""
+        answers: dict[str, Series] = {}
+        said: list[str] = []
+        for page in self._clients.pages(
+            cell,
+            "cloudwatch",
+            "GetMetricData",
+            MetricDataQueries=queries,
+            StartTime=start,
+            EndTime=end,
+            ScanBy="TimestampAscending",
+        ):
+            for series in series_of(page):
+                earlier = answers.get(series.id)
+                answers[series.id] = _joined(earlier, series) if earlier else series
+            said += [_said(message) for message in page.get("Messages", ())]
+        return answers, said
+
+    def _unreadable(self, cell: Cell, problem: Exception, seen: int = 0) -> Unreadable:
+        own = self._clients.accounts.is_own(cell.account)
+        return unreadable(cell, "calls", problem, own=own, seen=seen)
+
+
+def _worst(*series: Series | None) -> str:
+    """The first status that is not Complete; a metric that was not answered for at all is none."""
+    for one in series:
+        if one is None:
+            return "NoAnswer"
+        if one.status != "Complete":
+            return one.status
+    return "Complete"
+
+
+def _names(status: str, ids: Sequence[str]) -> str:
+    some = ", ".join(ids[:_NAMED])
+    more = f" and {len(ids) - _NAMED} more" if len(ids) > _NAMED else ""
+    return f"CloudWatch answers {status} for {some}{more}"
+
+
+def _said(message: dict[str, str]) -> str:
+    return f"{message.get('Code', '')}: {message.get('Value', '')}"
+
+
+def _joined(earlier: Series, later: Series) -> Series:
+    """A metric's points from two pages of one answer."""
+    # PartialData means that the next page has more of it; so the last status counts.
+    if not earlier.points or not later.points:
+        filled = earlier if earlier.points else later
+        return replace(filled, status=later.status)
+    return Series(
+        later.id,
+        later.status,
+        earlier.points + later.points,
+        min(earlier.first, later.first),
+        max(earlier.last, later.last),
+        earlier.calls + later.calls,
+    )
+
+
+def _sum_from(series: Series, begin: float) -> int:
+    return round(sum(value for time, value in series.calls if time >= begin))
+
+
+def _calls(
+    cell: Cell,
+    item: Watched,
+    start: datetime,
+    end: datetime,
+    first: datetime,
+    answered: Series | None,
+    refused: Series | None,
+) -> Calls:
+    running = (end - max(start, item.since)).total_seconds()
+    return Calls(
+        id=item.id,
+        account=cell.account,
+        region=cell.region,
+        window_start=start,
+        window_end=end,
+        hours_running=max(0, math.ceil(running / _HOUR)),
+        v1=_metric(answered, first, end),
+        rejected=_metric(refused, first, end),
+    )
+
+
+def _metric(series: Series | None, first: datetime, end: datetime) -> Metric | None:
+    """The sums of one metric; None where there is no data point at all."""
+    if series is None or not series.points:
+        return None
+    first_data, last_data = _time(series.first), _time(series.last)
+    if not series.calls:
+        return Metric(hours_with_data=series.points, first_data=first_data, last_data=last_data)
+    midnight = int(first.timestamp()) // _DAY
+    per_day = [0] * (int(end.timestamp()) // _DAY - midnight + 1)
+    per_hour = [0] * 24
+    for time, value in series.calls:
+        count, hour = round(value), int(time) // _HOUR
+        per_day[hour // 24 - midnight] += count
+        per_hour[hour % 24] += count
+    times = [time for time, _ in series.calls]
+    return Metric(
+        total=sum(per_day),
+        hours_with_data=series.points,
+        hours_with_calls=len(times),
+        first_call=_time(min(times)),
+        last_call=_time(max(times)),
+        first_data=first_data,
+        last_data=last_data,
+        per_day=per_day,
+        per_hour_of_day=per_hour,
+    )
+
+
+def _time(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)

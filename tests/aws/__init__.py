@@ -1,0 +1,1 @@
+"""Tests of the AWS adapter, against a scripted and the simulated AWS."""
