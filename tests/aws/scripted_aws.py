@@ -85,7 +85,10 @@ class ScriptedAws:
 
     def __init__(self) -> None:
         self.asked: list[Asked] = []
-        self.script: dict[str, list[Reply]] = {"GetCallerIdentity": [IDENTITY]}
+        self.script: dict[str, list[Reply]] = {
+            "GetCallerIdentity": [IDENTITY],
+            "ListMetrics": [json_reply({"__type": "AccessDenied", "message": "not listed"}, 403)],
+        }
 
     def answers(self, operation: str, *replies: Reply) -> None:
         self.script[operation] = list(replies)

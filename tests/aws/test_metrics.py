@@ -182,7 +182,42 @@ def test_a_denial_ends_it_at_once(aws: Aws, scripted: ScriptedAws) -> None:
     (only,) = read(aws, *[f"i-{n}" for n in range(750)])
     assert isinstance(only, Unreadable)
     assert "AccessDenied: no" in only.why
-    assert scripted.operations() == ["GetMetricData"]
+    assert scripted.operations() == ["ListMetrics", "GetMetricData"]
+
+
+def listed(*ids: str) -> Reply:
+    metrics = [{"Dimensions": [{"Name": "InstanceId", "Value": one}]} for one in ids]
+    return json_reply({"Metrics": metrics})
+
+
+def asked_for(scripted: ScriptedAws) -> list[str]:
+    (asked,) = [a.parameters for a in scripted.asked if a.operation == "GetMetricData"]
+    return [query["Id"] for query in asked["MetricDataQueries"]]
+
+
+def test_rejected_calls_are_asked_for_only_where_cloudwatch_lists_any(
+    aws: Aws, scripted: ScriptedAws
+) -> None:
+    start = NOON - timedelta(days=1)
+    scripted.answers("ListMetrics", listed("i-2", "i-gone"))
+    scripted.answers(
+        "GetMetricData",
+        data(result("a0", hours(start, 0)), result("a1"), result("r1", hours(start, 4))),
+    )
+    first, second = calls_of(read(aws, "i-1", "i-2"))
+    assert asked_for(scripted) == ["a0", "a1", "r1"]
+    assert first.rejected is None
+    assert second.rejected is not None
+    assert second.rejected.total == 4
+
+
+def test_rejected_calls_older_than_cloudwatch_lists_are_asked_for_everywhere(
+    aws: Aws, scripted: ScriptedAws
+) -> None:
+    scripted.answers("ListMetrics", listed())
+    scripted.answers("GetMetricData", data(result("a0"), result("r0")))
+    read(aws, "i-1", days=15)
+    assert asked_for(scripted) == ["a0", "r0"]
 
 
 def test_rejected_calls_count_from_the_first_whole_period_after_each_change(

@@ -30,6 +30,7 @@ _UNPUBLISHED_CHANGE: Final = Rate(10, 2)
 _PUBLISHED: Final = {
     "CreateLaunchTemplateVersion": Rate(100, 5),
     "GetMetricData": Rate(500, 500),
+    "ListMetrics": Rate(25, 25),
     "ModifyInstanceMetadataDefaults": Rate(2, 2),
     "ModifyInstanceMetadataOptions": Rate(100, 5),
     "ModifyLaunchTemplate": Rate(100, 5),

@@ -22,7 +22,7 @@ READ: Final[Mapping[str, tuple[str, ...]]] = {
         "DescribeInstanceRefreshes",
         "DescribeLaunchConfigurations",
     ),
-    "cloudwatch": ("GetMetricData",),
+    "cloudwatch": ("GetMetricData", "ListMetrics"),
     "sts": ("AssumeRole", "GetCallerIdentity"),
 }
 CHANGE: Final[Mapping[str, tuple[str, ...]]] = {
