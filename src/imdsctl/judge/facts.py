@@ -1,7 +1,7 @@
 """What a rule is given to judge one instance or one launch path by."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from imdsctl.model.cell import FailedGate
@@ -33,7 +33,7 @@ class Siblings:
     """What is known of the other instances that came from the same place.
 
     `callers` are ids that called v1 in the window, `quiet` counts those with enough data and no
-    call, `booted_quiet` those among them that were launched or started inside the window.
+    call, `booted_quiet` those without a call whose launch or start the window saw.
     """
 
     callers: tuple[str, ...] = ()
@@ -94,16 +94,17 @@ class PathFacts:
     """Everything that the rules look at for one launch path.
 
     `siblings` sums up the evidence on all that came from the path, `members` are the verdicts on
-    its instances.
+    its instances, `unreadable` says what could not be read whole in the path's account and region.
     """
 
     path: LaunchPath
     siblings: Siblings
     members: Mapping[str, Verdict]
+    unreadable: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def unread(self) -> bool:
-        """Whether the launch template version that it uses is not known."""
+        """Whether the launch template version or configuration that it uses is not known."""
         return self.path.number is None and self.path.launch_configuration is None
 
     @property
@@ -124,13 +125,26 @@ def is_mature(calls: Calls, policy: Policy) -> bool:
         window >= timedelta(days=policy.judge.min_window_days)
         and calls.hours_running >= policy.judge.min_age_hours
         and calls.v1 is not None
+        and not silent_since_start(calls)
         and calls.coverage >= policy.judge.min_coverage
     )
+
+
+def silent_since_start(calls: Calls) -> bool:
+    """Whether all the data is older than the last launch or start: of another run, not of this."""
+    if calls.v1 is None or calls.v1.last_data is None:
+        return False
+    # `hours_running` is rounded up, and a data point carries the time at which its hour began.
+    started = calls.window_end - timedelta(hours=calls.hours_running)
+    return calls.v1.last_data < started - timedelta(hours=1)
 
 
 def saw_boot(instance: Instance, calls: Calls) -> bool:
     """Whether the window saw the instance's first hour after a launch or start, with data."""
     if instance.launched_at < calls.window_start or calls.v1 is None:
         return False
+    hour_after = instance.launched_at + timedelta(hours=1)
+    if calls.window_end < hour_after or silent_since_start(calls):
+        return False
     first = calls.v1.first_data
-    return first is not None and first <= instance.launched_at + timedelta(hours=1)
+    return first is not None and first <= hour_after

@@ -21,7 +21,11 @@ from imdsctl.model.policy import Exemption, Policy
 
 def judge_cell(evidence: CellEvidence, policy: Policy, now: datetime) -> JudgedCell:
     """Judge every instance and every launch path of a cell; pure."""
-    present = [r for r in evidence.instances if r.item.state not in ("terminated", "shutting-down")]
+    # In an order of their own, so that the same evidence always gives the same words.
+    present = sorted(
+        (r for r in evidence.instances if r.item.state not in ("terminated", "shutting-down")),
+        key=lambda r: r.item.id,
+    )
     finder = PathFinder(
         templates=evidence.templates,
         configurations=evidence.configurations,
@@ -59,6 +63,7 @@ def judge_cell(evidence: CellEvidence, policy: Policy, now: datetime) -> JudgedC
                 path=path,
                 siblings=_path_siblings(path, siblings, by_id),
                 members={m: verdicts[m] for m in path.members if m in verdicts},
+                unreadable=evidence.unreadable,
             )
         )
         for path in paths
@@ -67,11 +72,13 @@ def judge_cell(evidence: CellEvidence, policy: Policy, now: datetime) -> JudgedC
 
 
 def exemption_for(instance: Instance, exemptions: Iterable[Exemption]) -> Exemption | None:
-    """The first exemption whose `resource` matches the instance's id, name or group."""
+    """The exemption whose `resource` matches the instance's id, name or group.
+
+    Of several, the one that lasts longest: a renewal may stand below what it renews.
+    """
     names = (instance.id, instance.name, instance.group or "")
-    return next(
-        (e for e in exemptions if any(n and fnmatchcase(n, e.resource) for n in names)), None
-    )
+    matching = [e for e in exemptions if any(n and fnmatchcase(n, e.resource) for n in names)]
+    return max(matching, key=lambda e: e.expires, default=None)
 
 
 def _origin(instance: Instance) -> str:

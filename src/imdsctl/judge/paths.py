@@ -78,10 +78,12 @@ class PathFinder:
         for version in templates:
             self._versions[version.item.template_id][version.item.number] = version
         self._configurations = {c.item.name: c for c in configurations}
-        self._groups = list(groups)
+        self._groups = sorted(groups, key=lambda g: g.item.name)
         self._defaults = defaults
         self._default_options = defaults.item.options if defaults else MetadataOptions()
-        self._images = {i.item.id: i.item for i in images}
+        # An account default of `optional` outweighs the image; where it is not known, an image
+        # proves nothing.
+        self._images = {i.item.id: i.item for i in images} if defaults else {}
         self._by_template: dict[str, list[str]] = defaultdict(list)
         for instance in instances:
             if instance.template and not instance.group and instance.state != "terminated":
@@ -118,6 +120,8 @@ class PathFinder:
             configuration = self._configurations.get(group.item.launch_configuration)
             if configuration is not None:
                 yield self._of_configuration(configuration, group)
+            else:
+                yield self._unread_configuration(group, group.item.launch_configuration)
             return
         by_spec: dict[tuple[str, str], list[GroupSpec]] = defaultdict(list)
         for spec in group.item.specs:
@@ -146,9 +150,27 @@ class PathFinder:
                 image=image,
                 owner=owner_of(group.item.tags),
                 where=["main" if s.override is None else str(s.override) for s in specs],
-                members=[m.id for m in group.item.members],
+                members=sorted(m.id for m in group.item.members),
                 evidence=self._evidence(group, record),
             )
+
+    def _unread_configuration(self, group: Recorded[Group], name: str) -> LaunchPath:
+        """A group whose launch configuration is not known: neither a template nor one is named."""
+        return LaunchPath(
+            id=f"{group.item.name}/{name}",
+            kind="group",
+            account=group.item.account,
+            region=group.item.region,
+            name=group.item.name,
+            effective=BUILT_IN,
+            explicit=MetadataOptions(),
+            decided_by="built-in",
+            group=group.item.name,
+            owner=owner_of(group.item.tags),
+            where=["main"],
+            members=sorted(m.id for m in group.item.members),
+            evidence=self._evidence(group),
+        )
 
     def _resolve(self, template_id: str, version: str) -> Recorded[TemplateVersion] | None:
         versions = self._versions.get(template_id, {})
@@ -178,7 +200,7 @@ class PathFinder:
             number=version.number,
             image=version.image,
             owner=owner_of(version.tags),
-            members=self._by_template.get(version.template_id, []),
+            members=sorted(self._by_template.get(version.template_id, [])),
             evidence=self._evidence(record),
         )
 
@@ -207,7 +229,7 @@ class PathFinder:
             image=configuration.image,
             owner=owner_of(group.item.tags) if group else None,
             where=["main"] if group else [],
-            members=[m.id for m in group.item.members] if group else [],
+            members=sorted(m.id for m in group.item.members) if group else [],
             evidence=self._evidence(group, record),
         )
 

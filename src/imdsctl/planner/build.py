@@ -3,8 +3,6 @@
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from msgspec import structs
-
 from imdsctl.model.cell import JudgedCell
 from imdsctl.model.evidence import Instance
 from imdsctl.model.plan import Change, Held, Plan, Wave
@@ -40,8 +38,8 @@ def build_plan(
 ) -> Plan:
     """The plan for everything that is ready, sealed.
 
-    `only` keeps the changes of these resources (ids or names) and what they need; `wave` keeps
-    one wave. What is held is always listed in full.
+    `only` keeps the changes of these resources (ids or names), `wave` those of one wave, both
+    with what they need. What is held is always listed in full.
     """
     drafts = []
     for judged in cells:
@@ -49,25 +47,20 @@ def build_plan(
         plan_freeze(judged, draft)
         plan_existing(judged, draft)
         drafts.append(draft)
-    waves = [
-        Wave(
-            number=FREEZE,
-            name="freeze",
-            changes=_in_order(change for draft in drafts for change in draft.freeze),
-            soak_seconds=0,
-        )
-    ]
     instances = {r.item.id: r.item for judged in cells for r in judged.evidence.instances}
     verdicts = {k: v for judged in cells for k, v in judged.instances.items()}
-    waves.extend(_waves(drafts, instances, verdicts, policy))
-    waves = _narrowed([w for w in waves if w.changes], set(only), wave)
+    chosen = set(only)
+    waves = list(_waves(drafts, instances, verdicts, policy))
+    if chosen or wave is not None:
+        # Built anew, so that what remains has canaries of its own.
+        waves = list(_waves(drafts, instances, verdicts, policy, _asked_for(waves, chosen, wave)))
     return Plan(
         created_at=now,
         scanned_at=scanned_at,
         caller=caller,
         role_name=role_name,
         instances=len(verdicts),
-        waves=waves,
+        waves=[w for w in waves if w.changes],
         held=sorted(
             (held for draft in drafts for held in draft.held),
             key=lambda h: (h.status, h.account, h.region, h.resource),
@@ -84,7 +77,15 @@ def _waves(
     instances: dict[str, Instance],
     verdicts: dict[str, Verdict],
     policy: Policy,
+    keep: set[str] | None = None,
 ) -> Iterable[Wave]:
+    """All waves; with `keep`, only the changes with these ids."""
+    yield Wave(
+        number=FREEZE,
+        name="freeze",
+        changes=_in_order(c for d in drafts for c in d.freeze if keep is None or c.id in keep),
+        soak_seconds=0,
+    )
     by_wave: dict[str, list[Change]] = {name: [] for name in WAVES}
     for draft in drafts:
         by_wave["auto-scaling"].extend(draft.groups)
@@ -92,7 +93,7 @@ def _waves(
             by_wave[wave_of(instances[change.resource], policy)].append(change)
     for number, name in enumerate(WAVES):
         chosen = settings(policy, name)
-        changes = by_wave[name]
+        changes = [c for c in by_wave[name] if keep is None or c.id in keep]
         in_place = [c for c in changes if c.kind == "instance-options"]
         first = canaries(in_place, verdicts, chosen.canaries) if len(in_place) > 1 else []
         yield Wave(
@@ -107,28 +108,23 @@ def _waves(
         )
 
 
-def _narrowed(waves: list[Wave], only: set[str], number: int | None) -> list[Wave]:
-    if number is not None:
-        waves = [w for w in waves if w.number == number]
-    if not only:
-        return waves
+def _asked_for(waves: Sequence[Wave], only: set[str], number: int | None) -> set[str]:
+    """The ids of the changes that were asked for, and of all that they need."""
     every = {change.id: change for w in waves for change in w.changes}
     keep: set[str] = set()
-    todo = [c.id for c in every.values() if only & {c.resource, c.name, c.id}]
+    todo = [
+        c.id
+        for w in waves
+        if number is None or w.number == number
+        for c in w.changes
+        if not only or only & {c.resource, c.name, c.id}
+    ]
     while todo:
         change_id = todo.pop()
         if change_id in every and change_id not in keep:
             keep.add(change_id)
             todo.extend(every[change_id].needs)
-    narrowed = (
-        structs.replace(
-            w,
-            changes=[c for c in w.changes if c.id in keep],
-            canaries=[c for c in w.canaries if c in keep],
-        )
-        for w in waves
-    )
-    return [w for w in narrowed if w.changes]
+    return keep
 
 
 def count_held(held: Iterable[Held]) -> dict[str, int]:

@@ -4,6 +4,9 @@ from imdsctl.model.cell import JudgedCell
 from imdsctl.model.verdict import Reason
 from imdsctl.planner.draft import Draft
 
+_DECIDING = ("groups", "launch-templates", "launch-configurations")
+"""What has to be known before the account default can change."""
+
 
 def plan_defaults(judged: JudgedCell, draft: Draft) -> None:
     """Require tokens by default, with a hop limit, unless that would cut off a held launch path.
@@ -50,11 +53,30 @@ def plan_defaults(judged: JudgedCell, draft: Draft) -> None:
             ],
         )
         return
+    missing = next((w for w in _DECIDING if w in judged.evidence.unreadable), None)
+    if missing is not None:
+        draft.hold(
+            resource,
+            "unknown",
+            [
+                Reason(
+                    rule="launch-paths-unread",
+                    summary=f"The {missing.replace('-', ' ')} here could not be read whole "
+                    f"({judged.evidence.unreadable[missing]}): what launches by the account "
+                    "default is not known.",
+                    fix="Scan again with the right to read them.",
+                    evidence=[record.id],
+                )
+            ],
+        )
+        return
     waiting = [
         p.path
         for p in judged.paths
         if p.path.effective.posture == "v1-allowed"
-        and p.path.launch_configuration is None
+        # Whether the default reaches launch configurations is not documented, so one that a group
+        # uses is waited for.
+        and p.path.kind != "launch-configuration"
         and p.path.explicit.http_tokens is None
         and p.path.id not in draft.frozen
     ]
@@ -65,9 +87,9 @@ def plan_defaults(judged: JudgedCell, draft: Draft) -> None:
             [
                 Reason(
                     rule="default-decides",
-                    summary=f"{waiting[0].name} launches from a template that leaves the tokens to "
-                    "the account default, and is not on V2 only yet: requiring them by default "
-                    "would put its next instance on V2 only.",
+                    summary=f"{waiting[0].name} leaves the tokens to the account default and is "
+                    "not on V2 only yet: requiring them by default would put its next instance on "
+                    "V2 only.",
                     fix=f"Solve {waiting[0].name} first, then plan again.",
                     evidence=[record.id, *waiting[0].evidence],
                 )

@@ -63,7 +63,8 @@ class Draft:
         verdict = judged.verdict
         self.hold(
             judged.path.id,
-            status or verdict.status,
+            # Ready, and held all the same: what is missing is certainty.
+            status or ("unknown" if verdict.status == "ready" else verdict.status),
             list(reasons) or verdict.reasons,
             judged.path.name,
         )

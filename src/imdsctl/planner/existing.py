@@ -14,7 +14,7 @@ def plan_existing(judged: JudgedCell, draft: Draft) -> None:
     """One change for each instance that is ready, a hold with reasons for each that is not."""
     if draft.policy.existing == "refresh":
         _refresh_frozen_groups(judged, draft)
-    for record in judged.evidence.instances:
+    for record in sorted(judged.evidence.instances, key=lambda r: r.item.id):
         verdict = judged.instances.get(record.item.id)
         if verdict is None or verdict.status == "done":
             continue
@@ -70,4 +70,4 @@ def _refresh_frozen_groups(judged: JudgedCell, draft: Draft) -> None:
         chosen = [p for p in found if moved & set(p.path.where)]
         needs = [repoints[group].after["specs"][p.path.where[0]]["version_from"] for p in chosen]
         draft.freeze.remove(repoints[group])
-        plan_refresh(group, chosen, needs, draft)
+        plan_refresh(group, chosen, needs, draft, found)

@@ -25,7 +25,7 @@ def plan_freeze(judged: JudgedCell, draft: Draft) -> None:
     chosen: list[JudgedPath] = []
     numbers: dict[str, str] = {}
     for template, paths in by_template.items():
-        ready = _template(paths, draft)
+        ready = _template(paths, judged, draft)
         chosen.extend(ready)
         for path in ready:
             key = f"{template}:{path.path.number}"
@@ -33,7 +33,7 @@ def plan_freeze(judged: JudgedCell, draft: Draft) -> None:
                 numbers[key] = _new_version(
                     path.path, judged, draft, len(numbers_of(numbers, template))
                 )
-    _groups(chosen, numbers, draft)
+    _groups(chosen, numbers, judged, draft)
     _move_defaults(chosen, numbers, draft)
     plan_defaults(judged, draft)
 
@@ -43,16 +43,19 @@ def numbers_of(numbers: dict[str, str], template: str) -> list[str]:
     return [key for key in numbers if key.startswith(f"{template}:")]
 
 
-def _template(paths: list[JudgedPath], draft: Draft) -> list[JudgedPath]:
-    """The paths of one template that can be frozen; the others are held with a reason."""
-    open_paths = [p for p in paths if p.path.effective.posture == "v1-allowed"]
+def _template(paths: list[JudgedPath], judged: JudgedCell, draft: Draft) -> list[JudgedPath]:
+    """The paths of one template that can be frozen; the others are held with a reason.
+
+    Those that hold for a reason of their own are taken out first: each may hold others with it.
+    """
+    open_paths = [p for p in paths if p.verdict.status != "done"]
     ready = [p for p in open_paths if sure_enough(p.verdict, draft.policy)]
     for path in open_paths:
         if path not in ready:
             draft.hold_path(path, *not_sure_enough(path.verdict, draft.policy))
+    ready = [path for path in ready if _boot_allows(path, judged, draft)]
     ready = _mind_latest(paths, ready, draft)
-    ready = _mind_shared_default(open_paths, ready, draft)
-    return [path for path in ready if _boot_allows(path, draft)]
+    return _mind_shared_default(open_paths, ready, draft)
 
 
 def _mind_latest(
@@ -63,11 +66,10 @@ def _mind_latest(
     if not latest:
         return ready
     user = latest[0].path
+    unready = next((p for p in latest if p.verdict.status != "done" and p not in ready), None)
+    unproven = next((p for p in latest if p in ready and not _proven(p, draft)), None)
     kept = []
     for path in ready:
-        unready = next(
-            (p for p in latest if p.path.effective.posture == "v1-allowed" and p not in ready), None
-        )
         if unready is not None:
             why = f"Group {unready.path.group} launches $Latest of the same template and is held."
         elif path.path.number != user.number:
@@ -75,9 +77,9 @@ def _mind_latest(
                 f"Group {user.group} launches $Latest of the same template, which is another "
                 f"version ({user.number}) than this path's ({path.path.number})."
             )
-        elif path.path.version == "$Latest" and not _proven(path, draft):
-            why = "It launches $Latest, and the window saw no launch from it: a new version "
-            why += "would take effect unproven."
+        elif unproven is not None:
+            why = f"Group {unproven.path.group} launches $Latest of the same template, and the "
+            why += "window saw no launch from it: a new version would take effect unproven."
         else:
             kept.append(path)
             continue
@@ -115,15 +117,41 @@ def _proven(path: JudgedPath, draft: Draft) -> bool:
     return path.boot_seen or not path.path.members or draft.policy.unproven_boot == "freeze"
 
 
-def _boot_allows(path: JudgedPath, draft: Draft) -> bool:
-    if _proven(path, draft) or draft.policy.unproven_boot == "refresh":
+def _boot_allows(path: JudgedPath, judged: JudgedCell, draft: Draft) -> bool:
+    if _proven(path, draft):
         return True
+    if draft.policy.unproven_boot == "refresh":
+        return path.path.group is None or _replaceable(path, judged, draft)
     draft.hold_path(
         path,
         Reason(
             rule="boot-unseen",
             summary="The window saw no launch from it, and the policy holds such paths.",
             fix="Set plan.unproven_boot to refresh, or scan again after a launch.",
+        ),
+        status="unknown",
+    )
+    return False
+
+
+def _replaceable(path: JudgedPath, judged: JudgedCell, draft: Draft) -> bool:
+    """A refresh replaces all instances of a group; none of them may be held back."""
+    held = [
+        member
+        for member in path.path.members
+        if (verdict := judged.instances.get(member)) is None
+        or not (verdict.status == "done" or sure_enough(verdict, draft.policy))
+    ]
+    if not held:
+        return True
+    draft.hold_path(
+        path,
+        Reason(
+            rule="members-held",
+            summary="The window saw no launch from it, and the refresh that would prove one "
+            f"replaces all its instances, also {held[0]}, which is held.",
+            fix=f"See `imdsctl explain {held[0]}` first, or scan again after a launch.",
+            evidence=path.path.evidence,
         ),
         status="unknown",
     )
@@ -176,7 +204,9 @@ def _new_version(path: LaunchPath, judged: JudgedCell, draft: Draft, already: in
     return change.id
 
 
-def _groups(chosen: list[JudgedPath], versions: dict[str, str], draft: Draft) -> None:
+def _groups(
+    chosen: list[JudgedPath], versions: dict[str, str], judged: JudgedCell, draft: Draft
+) -> None:
     """Point each group at the new versions, or prove them by a refresh first."""
     by_group: dict[str, list[JudgedPath]] = defaultdict(list)
     for path in chosen:
@@ -185,7 +215,8 @@ def _groups(chosen: list[JudgedPath], versions: dict[str, str], draft: Draft) ->
     for group, paths in sorted(by_group.items()):
         needs = [versions[f"{p.path.template}:{p.path.number}"] for p in paths]
         if not all(_proven(path, draft) for path in paths):
-            plan_refresh(group, paths, needs, draft)
+            every_path = [p for p in judged.paths if p.path.group == group]
+            plan_refresh(group, paths, needs, draft, every_path)
             continue
         draft.frozen.update(path.path.id for path in paths)
         pinned = [path for path in paths if (path.path.version or "").isdigit()]

@@ -5,11 +5,18 @@ from imdsctl.model.plan import Facts
 from imdsctl.planner.draft import Draft
 
 
-def plan_refresh(group: str, paths: list[JudgedPath], needs: list[str], draft: Draft) -> None:
+def plan_refresh(
+    group: str,
+    paths: list[JudgedPath],
+    needs: list[str],
+    draft: Draft,
+    every_path: list[JudgedPath],
+) -> None:
     """A refresh of `group` from its present versions to the new ones that `needs` create.
 
-    A refresh can be rolled back only between pinned versions (Auto Scaling User Guide, instance
-    refresh rollback), so a group on `$Default` is pinned to that version's number first.
+    A refresh can be rolled back only where the group names no `$Default` or `$Latest` at all (Auto
+    Scaling User Guide, instance refresh rollback), so each of `every_path` that does is pinned to
+    the number that this means today.
     """
     before = _specs(paths, pinned=True)
     after: Facts = {}
@@ -21,7 +28,7 @@ def plan_refresh(group: str, paths: list[JudgedPath], needs: list[str], draft: D
                 "version": created.after["version"],
                 "version_from": need,
             }
-    pins = [path for path in paths if not (path.path.version or "").isdigit()]
+    pins = [p for p in every_path if p.path.number and not (p.path.version or "").isdigit()]
     order = list(needs)
     if pins:
         pin = draft.change(

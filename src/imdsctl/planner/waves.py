@@ -36,7 +36,7 @@ def wave_of(instance: Instance, policy: Policy) -> WaveName:
     tags = {key.lower(): value.lower() for key, value in instance.tags.items()}
     for rule in policy.wave_rules:
         if all(
-            fnmatchcase(tags.get(key.lower(), "\0"), value.lower())
+            key.lower() in tags and fnmatchcase(tags[key.lower()], value.lower())
             for key, value in rule.tags.items()
         ):
             return rule.wave

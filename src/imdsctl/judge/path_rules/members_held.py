@@ -4,7 +4,10 @@ from imdsctl.judge.facts import Finding, PathFacts
 
 
 def judge(facts: PathFacts) -> Finding | None:
-    """`blocked` by callers, `unknown` where nothing at all is known of its instances."""
+    """`blocked` by callers, `exempt` by an exemption, `unknown` where nothing at all is known.
+
+    Where some are known to be quiet and others are not known, it is a caution.
+    """
     if facts.path.effective.posture != "v1-allowed":
         return None
     if facts.siblings.callers:
@@ -24,12 +27,36 @@ def judge(facts: PathFacts) -> Finding | None:
             fix=f"See `imdsctl explain {held[0].resource}` first.",
             evidence=facts.evidence,
         )
-    unknown = [v for v in facts.members.values() if v.status == "unknown"]
-    if unknown and not facts.siblings.quiet:
+    exempt = [v for v in facts.members.values() if v.status == "exempt"]
+    if exempt:
         return Finding(
-            status="unknown",
-            summary=f"Nothing is known of the {len(unknown)} instances that came from it.",
-            fix=f"See `imdsctl explain {unknown[0].resource}` first.",
+            status="exempt",
+            summary=f"{exempt[0].resource} came from it and is exempted: what takes its place "
+            "would be on V2 only.",
+            fix=f"See `imdsctl explain {exempt[0].resource}`.",
             evidence=facts.evidence,
         )
-    return None
+    return _unknown(facts)
+
+
+def _unknown(facts: PathFacts) -> Finding | None:
+    unknown = [v.resource for v in facts.members.values() if v.status == "unknown"]
+    unknown += [m for m in facts.path.members if m not in facts.members]
+    if not unknown:
+        return None
+    if facts.siblings.quiet:
+        total = len({*facts.path.members, *facts.members})
+        return Finding(
+            confidence="medium",
+            summary=f"Nothing is known of {len(unknown)} of the {total} instances that came from "
+            "it; others were quiet.",
+            fix=f"See `imdsctl explain {unknown[0]}`.",
+            evidence=facts.evidence,
+        )
+    what = "instance" if len(unknown) == 1 else f"{len(unknown)} instances"
+    return Finding(
+        status="unknown",
+        summary=f"Nothing is known of the {what} that came from it.",
+        fix=f"See `imdsctl explain {unknown[0]}` first.",
+        evidence=facts.evidence,
+    )

@@ -1,4 +1,4 @@
-"""The version that the group refers to could not be read."""
+"""The template version or launch configuration that the group refers to could not be read."""
 
 from imdsctl.judge.facts import Finding, PathFacts
 
@@ -8,6 +8,14 @@ def judge(facts: PathFacts) -> Finding | None:
     if not facts.unread:
         return None
     path = facts.path
+    if path.template is None:
+        return Finding(
+            status="unknown",
+            summary=f"The launch configuration of group {path.group} could not be read.",
+            fix="Scan again with the right to call autoscaling:DescribeLaunchConfigurations; if "
+            "it was deleted, the group cannot launch at all.",
+            evidence=facts.evidence,
+        )
     return Finding(
         status="unknown",
         summary=f"Launch template {path.template_name} version {path.version} could not be read.",

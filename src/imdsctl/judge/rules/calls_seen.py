@@ -1,9 +1,12 @@
 """Something on the instance calls IMDSv1: requiring tokens would cut it off."""
 
+from datetime import timedelta
+
 from imdsctl.judge.facts import Finding, InstanceFacts
 from imdsctl.model.evidence import Calls, Metric
 
 _ALL_DAY = 20
+_HOUR = timedelta(hours=1)
 _FEW_HOURS = 2
 
 
@@ -26,13 +29,16 @@ def judge(facts: InstanceFacts) -> Finding | None:
 
 def _pattern(facts: InstanceFacts, calls: Calls, metric: Metric) -> tuple[str, str]:
     """How the calls lie in time, in words, and what that says about the caller."""
-    last = metric.last_call
-    launched = facts.instance.launched_at
+    last, launched = metric.last_call, facts.instance.launched_at
+    first = metric.first_call or last
+    # A call's time is that of the hour in which it fell, which may have begun before the launch;
+    # calls from before it belong to an earlier run.
     only_at_boot = (
         last is not None
+        and first is not None
         and metric.hours_with_calls <= _FEW_HOURS
         and launched >= calls.window_start
-        and (last - launched).total_seconds() < 2 * 3600
+        and launched - _HOUR < first <= last < launched + 2 * _HOUR
     )
     if only_at_boot:
         return (
@@ -40,7 +46,7 @@ def _pattern(facts: InstanceFacts, calls: Calls, metric: Metric) -> tuple[str, s
             "Look at user data, cloud-init and start-up scripts.",
         )
     hours = [hour for hour, count in enumerate(metric.per_hour_of_day) if count]
-    if len(hours) <= _FEW_HOURS and metric.hours_with_calls > _FEW_HOURS:
+    if hours and len(hours) <= _FEW_HOURS and metric.hours_with_calls > _FEW_HOURS:
         at = " and ".join(f"{hour:02d}:00" for hour in hours)
         return f", always around {at} UTC", "Look at what cron or a timer starts at that time."
     if len(hours) >= _ALL_DAY:

@@ -8,6 +8,13 @@ def judge(facts: InstanceFacts) -> Finding | None:
     options = facts.instance.options
     if options.http_endpoint != "disabled":
         return None
+    if options.state == "pending" and facts.instance.state not in ("stopped", "stopping"):
+        return Finding(
+            status="unknown",
+            summary="The metadata service was switched off just now; EC2 has not applied it yet.",
+            fix="Scan again in a minute.",
+            evidence=(facts.record.id,),
+        )
     if options.http_tokens == "required":
         return Finding(
             status="done",

@@ -11,6 +11,14 @@ def judge(facts: InstanceFacts) -> Finding | None:
     path = open_paths[0]
     if path.launch_configuration:
         source = f"launch configuration {path.launch_configuration}"
+    elif path.number is None:
+        return Finding(
+            confidence="medium",
+            summary=f"What its group {path.group} launches from could not be read: the next "
+            "replacement may be on v1 again.",
+            fix=f"See `imdsctl explain {path.group}`.",
+            evidence=tuple(path.evidence),
+        )
     else:
         source = f"launch template {path.template_name} version {path.version}"
     return Finding(

@@ -4,10 +4,13 @@ from imdsctl.judge.facts import Finding, InstanceFacts
 
 
 def judge(facts: InstanceFacts) -> Finding | None:
-    """`unknown` for a running instance without a single data point: no data is not zero."""
+    """`unknown` for an instance without a single data point: no data is not zero.
+
+    Of a stopped instance the rule `stopped` speaks.
+    """
     if facts.instance.options.posture != "v1-allowed":
         return None
-    if facts.instance.state in ("stopped", "stopping", "pending"):
+    if facts.instance.state in ("stopped", "stopping"):
         return None
     calls = facts.observed
     if calls is None:

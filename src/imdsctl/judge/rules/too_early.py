@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from imdsctl.judge.facts import Finding, InstanceFacts
+from imdsctl.judge.facts import Finding, InstanceFacts, silent_since_start
 
 
 def judge(facts: InstanceFacts) -> Finding | None:
@@ -26,6 +26,9 @@ def judge(facts: InstanceFacts) -> Finding | None:
             "are the least."
         )
         fix = f"Scan again after {limits.min_age_hours} h of running."
+    elif silent_since_start(calls):
+        what = "CloudWatch has data of an earlier run only, none since its last start."
+        fix = "Find out why it has no metrics any more, or watch it on the host."
     elif calls.coverage < limits.min_coverage:
         what = (
             f"CloudWatch has data for {calls.coverage:.0%} of the hours that it ran; "
