@@ -1,6 +1,6 @@
 """The commands and their one-line helps; nothing of a command is imported before it is called."""
 
-from typing import Final
+from typing import Any, Final
 
 import cyclopts
 
@@ -13,7 +13,7 @@ COMMANDS: Final[dict[str, str]] = {
     "check": "Control results: CIS, Security Hub, AWS Config, Prowler.",
     "plan": "Build and seal the plan; nothing is changed.",
     "show": "Read a plan back.",
-    "apply": "Apply a plan, wave by wave.",
+    "apply": "Apply a plan, wave by wave; stops at the first gate that fails.",
     "verify": "A fresh look at what a run changed.",
     "rollback": "Restore what a run changed.",
     "runs": "Past and open runs.",
@@ -24,17 +24,36 @@ COMMANDS: Final[dict[str, str]] = {
 """Every command, in the order in which one uses them."""
 
 
+class _Environment(cyclopts.config.Env):
+    """`IMDSCTL_*` for options; what a command is about (a plan, a run) is named on its line."""
+
+    def __call__(
+        self,
+        app: cyclopts.App,
+        commands: tuple[str, ...],
+        arguments: cyclopts.ArgumentCollection,
+    ) -> None:
+        """Fill in the options that the environment has and the command line has not."""
+        options = [a for a in arguments if a.field_info.kind is not a.field_info.POSITIONAL_ONLY]
+        super().__call__(app, commands, arguments.__class__(options))
+
+
 def build_app() -> cyclopts.App:
     """The command line's parser."""
+    settings: dict[str, Any] = {
+        "default_parameter": cyclopts.Parameter(show_env_var=False),
+        "help_epilogue": "Each option can also be set as IMDSCTL_NAME: --role-name as "
+        "IMDSCTL_ROLE_NAME.",
+    }
     app = cyclopts.App(
         name="imdsctl",
         help="Take AWS EC2 fleets from IMDSv1 to IMDSv2 only, with evidence at every step, "
         "and back.",
         version=__version__,
-        config=cyclopts.config.Env("IMDSCTL_", command=False),
+        config=_Environment("IMDSCTL_", command=False, show=False),
         suppress_keyboard_interrupt=False,
         help_epilogue="Start with `imdsctl demo`, or read your own account: `imdsctl scan`.",
     )
     for order, (name, text) in enumerate(COMMANDS.items()):
-        app.command(f"imdsctl.cli.{name}:{name}", name=name, help=text, sort_key=order)
+        app.command(f"imdsctl.cli.{name}:{name}", name=name, help=text, sort_key=order, **settings)
     return app

@@ -1,31 +1,31 @@
 """`imdsctl check`."""
 
-import sys
+from collections import defaultdict
 from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
 from imdsctl import __version__
-from imdsctl.cli.common import Common, listed
+from imdsctl.cli.common import FLAG, Common, listed
 from imdsctl.cli.posture import launch_paths
-from imdsctl.cli.screen import Screen, count
+from imdsctl.cli.screen import POSTURES, Screen, short
 from imdsctl.cli.wiring import need_scan, opened
 from imdsctl.judge.controls import benchmarks, evaluate, resolve
 from imdsctl.model.control import ControlResult
-from imdsctl.model.diagnostics import Exit
+from imdsctl.model.diagnostics import Exit, UsageError
 from imdsctl.report.check import render_check
 from imdsctl.scan.judged import unreadable_in
 
 Format = Literal["table", "json", "csv", "sarif", "junit", "ocsf", "asff"]
-_SHOWN = 20
+_NAMES_SHOWN = 3
 
 
 def check(
     *,
     benchmark: str = "cis-5.6",
     output: Annotated[Format, Parameter(name=["--output", "-o"])] = "table",
-    list_benchmarks: Annotated[bool, Parameter(negative="")] = False,
+    list_benchmarks: Annotated[bool, FLAG] = False,
     common: Common = Common(),  # noqa: B008 - frozen
 ) -> int:
     """Control results, from the store; exit 1 on a failed control.
@@ -39,9 +39,10 @@ def check(
     screen = Screen(common)
     if list_benchmarks:
         for name, title in benchmarks().items():
-            screen.line(f"{name:34} {title}")
+            screen.line((name, "bold"))
+            screen.line(f"  {title}", hang=2)
         return Exit.OK
-    wanted = list(benchmarks()) if benchmark == "all" else resolve(listed(benchmark))
+    wanted = _wanted(benchmark)
     with opened(common) as desk:
         need_scan(desk)
         store = desk.store
@@ -60,43 +61,79 @@ def check(
     failed = sum(r.status == "fail" for r in results)
     unknown = sum(r.status == "unknown" for r in results)
     if output == "table":
-        _table(screen, results)
+        _table(screen, results, benchmark)
     else:
-        sys.stdout.write(render_check(output, results, tool_version=__version__, generated_at=now))
+        screen.data(render_check(output, results, tool_version=__version__, generated_at=now))
     if failed:
         return Exit.BAD_ANSWER
     return Exit.INCOMPLETE if unknown else Exit.OK
 
 
-def _table(screen: Screen, results: Sequence[ControlResult]) -> None:
-    """Each control with its counts and its first failures; the effective posture beside them."""
-    by_control: dict[str, list[ControlResult]] = {}
+def _wanted(benchmark: str) -> list[str]:
+    """The controls that were asked for.
+
+    Raises:
+        UsageError: there is no such control.
+    """
+    if benchmark == "all":
+        return list(benchmarks())
+    asked = listed(benchmark)
+    if not asked:
+        raise UsageError("which benchmark?", hint="imdsctl check --list-benchmarks")
+    try:
+        return resolve(asked)
+    except UsageError as error:
+        near = error.diagnostic.hint
+        raise UsageError(
+            error.diagnostic.summary,
+            detail=near,
+            hint="all of them: imdsctl check --list-benchmarks",
+        ) from error
+
+
+def _table(screen: Screen, results: Sequence[ControlResult], benchmark: str) -> None:
+    """Each control with its counts, and who fails it for the same reason."""
+    by_control: dict[str, list[ControlResult]] = defaultdict(list)
     for result in results:
-        by_control.setdefault(result.control, []).append(result)
+        by_control[result.control].append(result)
     for control, rows in by_control.items():
         statuses = [row.status for row in rows]
-        failed = [row for row in rows if row.status == "fail"]
+        failed = statuses.count("fail")
+        screen.line((control, "bold"), f"  {rows[0].title}")
+        others = [
+            f" · {number:,} {other.replace('-', ' ')}"
+            for other in ("unknown", "not-applicable")
+            if (number := statuses.count(other))
+        ]
         screen.line(
-            (control, "bold"),
-            f"  {rows[0].title}",
+            f"  {statuses.count('pass'):,} pass · ",
+            (f"{failed:,} fail", "red" if failed else "green"),
+            *others,
         )
-        screen.line(
-            f"  {statuses.count('pass'):,} pass  ",
-            (f"{len(failed):,} fail", "red" if failed else "green"),
-            f"  {statuses.count('unknown'):,} unknown",
-        )
-        for row in failed[:_SHOWN]:
-            screen.line(
-                ("  fail  ", "red"),
-                f"{row.resource}  {row.account} {row.region}  {row.why} "
-                f"(effective: {row.effective})",
-            )
-        if len(failed) > _SHOWN:
-            screen.line(f"        and {len(failed) - _SHOWN:,} more: imdsctl check -o csv")
-        for row in (r for r in rows if r.status == "unknown"):
-            screen.line(("  ?     ", "yellow"), f"{row.account} {row.region}  {row.why}")
+        _alike(screen, rows, "fail", "red")
+        _alike(screen, rows, "unknown", "yellow")
     if not results:
         screen.line("nothing that these controls speak of was found")
-    failures = sum(r.status == "fail" for r in results)
-    if failures:
-        screen.next(f"imdsctl plan -f plan.json   ({count(failures, 'failure')})")
+    if any(r.status == "fail" for r in results):
+        screen.next(
+            "imdsctl plan -f plan.json",
+            f"imdsctl check --benchmark {benchmark} -o csv   (one line for each)",
+        )
+
+
+def _alike(screen: Screen, rows: Sequence[ControlResult], status: str, style: str) -> None:
+    """The results of one status: each reason once, with its resources by account and region."""
+    by_reason: dict[tuple[str, str], dict[str, list[str]]] = {}
+    for row in rows:
+        if row.status == status:
+            places = by_reason.setdefault((row.why, row.effective), defaultdict(list))
+            places[f"{row.account} {row.region}"].append(row.resource)
+    for (why, effective), places in by_reason.items():
+        number = sum(len(names) for names in places.values())
+        differs = status == "fail" and effective not in ("v1-allowed", "unknown")
+        really = f" Really: {POSTURES.get(effective, effective)}." if differs else ""
+        screen.line((f"  {status:8}", style), f"{number:>4,}  {why}{really}", hang=16)
+        if status == "unknown":
+            continue
+        for place, names in places.items():
+            screen.line(f"{'':16}{place}  {short(names, _NAMES_SHOWN)}", hang=18)

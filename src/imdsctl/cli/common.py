@@ -7,6 +7,8 @@ from typing import Annotated, Literal
 from cyclopts import Group, Parameter
 
 _GROUP = Group("Everywhere", sort_key=100)
+FLAG = Parameter(negative="", show_default=False)
+"""An option that is there or not."""
 
 
 @Parameter(name="*", group=_GROUP)
@@ -17,16 +19,16 @@ class Common:
     Parameters:
         db: The store: a file, or a postgresql:// URL.
         config: The settings; `imdsctl.toml` if it is there.
-        quiet: Print only what was asked for and errors.
+        quiet: Print only what was asked for, and errors.
         verbose: Print more of what happens.
         no_color: No colours.
     """
 
     db: str = "imdsctl.db"
     config: Path | None = None
-    quiet: Annotated[bool, Parameter(alias="-q", negative="")] = False
-    verbose: Annotated[bool, Parameter(alias="-v", negative="")] = False
-    no_color: Annotated[bool, Parameter(negative="")] = False
+    quiet: Annotated[bool, FLAG, Parameter(alias="-q")] = False
+    verbose: Annotated[bool, FLAG, Parameter(alias="-v")] = False
+    no_color: Annotated[bool, FLAG] = False
 
 
 Output = Annotated[Literal["table", "json"], Parameter(name=["--output", "-o"])]

@@ -1,7 +1,9 @@
 """Reading `imdsctl.toml`."""
 
+import difflib
 import re
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -10,6 +12,8 @@ from imdsctl.model.diagnostics import UsageError
 from imdsctl.model.policy import Policy
 
 DEFAULT = Path("imdsctl.toml")
+_HINT = "docs/configuration.md lists every setting"
+_LONGEST = 366 * 24
 
 
 def load_policy(path: Path | None) -> Policy:
@@ -31,14 +35,56 @@ def load_policy(path: Path | None) -> Policy:
             f"{path} could not be read: {why}", hint="--config FILE names the settings file"
         ) from error
     try:
-        return msgspec.convert(tomllib.loads(text), Policy)
+        policy = msgspec.convert(tomllib.loads(text), Policy)
     except tomllib.TOMLDecodeError as error:
-        raise UsageError(f"{path} is not valid TOML: {error}") from error
-    except msgspec.ValidationError as error:
-        message = str(error).replace("Object contains unknown field", "there is no setting")
-        where = re.search(r" - at `\$\.?(?P<path>[^`]*)`", message)
-        place = f"[{where['path']}] " if where and where["path"] else ""
         raise UsageError(
-            f"{path}: {place}{message.split(' - at ')[0]}",
-            hint="docs/configuration.md lists every setting",
+            f"{path} is not valid TOML: {error}", hint="mend that line, or move the file away"
         ) from error
+    except msgspec.ValidationError as error:
+        raise _wrong(path, str(error)) from error
+    for setting, value, least, most in _ranges(policy):
+        if not least <= value <= most:
+            raise UsageError(
+                f"{path}: {setting} is {value:g}",
+                detail=f"it must be from {least:g} to {most:g}",
+                hint=_HINT,
+            )
+    return policy
+
+
+def _wrong(path: Path, message: str) -> UsageError:
+    """What msgspec found, as which table, which key and what was expected."""
+    what, _, where = message.partition(" - at ")
+    place = re.sub(r"^\$\.?|`", "", where.replace("`$", "$").strip("`")).replace("key in $.", "")
+    table = f"[{place}] " if place else ""
+    hint = _HINT
+    if unknown := re.fullmatch(r"Object contains unknown field `(?P<key>.*)`", what):
+        key = unknown["key"]
+        what = f"there is no setting {key!r}"
+        if near := difflib.get_close_matches(key, _known(), n=1, cutoff=0.6):
+            hint = f"did you mean {near[0]!r}? {_HINT}"
+    return UsageError(f"{path}: {table}{what[:1].lower()}{what[1:]}", hint=hint)
+
+
+def _known() -> Iterator[str]:
+    """The names of all settings and tables."""
+    schema = msgspec.json.schema(Policy)
+    for definition in schema["$defs"].values():
+        yield from definition.get("properties", ())
+
+
+def _ranges(policy: Policy) -> Iterator[tuple[str, float, float, float]]:
+    """The settings whose type alone does not say what makes sense: name, value, from, to."""
+    judge, plan = policy.judge, policy.plan
+    yield "scan.days", policy.scan.days, 1, 455  # CloudWatch keeps 455 days
+    yield "scan.share", policy.scan.share, 0.01, 1
+    yield "judge.min_age_hours", judge.min_age_hours, 0, _LONGEST
+    yield "judge.min_coverage", judge.min_coverage, 0, 1
+    yield "judge.min_window_days", judge.min_window_days, 1, 455
+    yield "judge.remember_days", judge.remember_days, 0, 3650
+    yield "plan.default_hop_limit", plan.default_hop_limit, 1, 64  # EC2's own range
+    yield "plan.max_age_hours", plan.max_age_hours, 1, _LONGEST
+    for name, wave in policy.waves.items():
+        yield f"waves.{name}.canaries", wave.canaries, 0, 1000
+        yield f"waves.{name}.batch", wave.batch, 1, 1000
+        yield f"waves.{name}.soak_seconds", wave.soak_seconds, 0, 90 * 86_400

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from imdsctl.cli.common import Common, Output
-from imdsctl.cli.screen import STYLES, Screen, at
+from imdsctl.cli.screen import POSTURES, STYLES, Screen, at, count, joined
 from imdsctl.cli.wiring import Desk, need_scan, opened
 from imdsctl.model.cell import JudgedCell
 from imdsctl.model.diagnostics import Exit, UsageError
@@ -43,13 +43,22 @@ def explain(
             )
         cells = dict.fromkeys(Cell(r.item.account, r.item.region) for r in found)
         documents = [answer for cell in cells for answer in _answers(_judged(desk, cell), resource)]
+    if not documents:
+        kinds = joined(sorted({r.kind for r in found}))
+        raise UsageError(
+            f"{resource} is known, but not judged",
+            detail=f"it was read as part of {kinds}; verdicts are on instances that are not "
+            "terminated, and on what launches them",
+            hint="`imdsctl status` says where the fleet stands",
+        )
     if output == "json":
-        screen.json("explain", documents[0] if len(documents) == 1 else {"resources": documents})
+        screen.json("explain", {**documents[0], "others": documents[1:]})
         return Exit.OK
     for number, answer in enumerate(documents):
         if number:
             screen.line("")
         _show(screen, answer)
+    _next(screen, documents[0])
     return Exit.OK
 
 
@@ -182,49 +191,77 @@ def _calls_line(calls: Calls) -> str:
 
 
 def _metric(metric: Metric) -> str:
-    return f"{metric.total:,} calls, data in {metric.hours_with_data} h"
+    return f"{count(metric.total, 'call')}, data in {count(metric.hours_with_data, 'hour')}"
 
 
 def _options(options: dict[str, Any]) -> str:
     known = MetadataOptions(**options)
     text = (
         f"tokens {known.http_tokens} · hop limit {known.http_put_response_hop_limit} · endpoint "
-        f"{known.http_endpoint} · ipv6 {'on' if known.http_protocol_ipv6 == 'enabled' else 'off'}"
-        f" · tags {'on' if known.instance_metadata_tags == 'enabled' else 'off'}"
+        f"{_switch(known.http_endpoint)} · ipv6 {_switch(known.http_protocol_ipv6)} · tags "
+        f"{_switch(known.instance_metadata_tags)}"
     )
     return f"{text} · {known.state}" if known.state == "pending" else text
 
 
+def _switch(value: str | None) -> str:
+    return {"enabled": "on", "disabled": "off"}.get(value or "", "–")
+
+
 def _show(screen: Screen, answer: dict[str, Any]) -> None:
-    screen.line(
-        (answer["resource"], "bold"),
-        f"  {answer['name']}   {answer['account']} {answer['region']}  {answer.get('state', '')}",
-    )
-    screen.line(f"  options    {_options(answer['options'])}")
+    own = answer["kind"] == "instance"
+    title = answer["resource"] if own else f"{answer['kind']} {answer['resource']}"
+    rest = [
+        answer["name"] if own else "",
+        f"{answer['account']} {answer['region']}",
+        answer.get("state", ""),
+    ]
+    screen.line((title, "bold"), *(f"  {part}" for part in rest if part))
+    _row(screen, "options", _options(answer["options"]))
     if path := answer["launch_path"]:
-        screen.line(
-            f"  born from  {'group ' + path['group'] + ' → ' if path['group'] else ''}"
-            f"{path['launches_from']}; its next instance: {path['next_instance']} "
-            f"(by {path['decided_by']})"
+        group = f"group {path['group']} → " if path["group"] and own else ""
+        _row(
+            screen,
+            "born from" if own else "launches",
+            f"{group}{path['launches_from']}; its next instance: "
+            f"{POSTURES[path['next_instance']]} (decided by: {path['decided_by']})",
         )
     if answer["owner"]:
-        screen.line(f"  owner      {answer['owner']}")
+        _row(screen, "owner", answer["owner"])
     verdict = answer["verdict"]
-    first, *others = verdict["reasons"]
+    status = verdict["status"]
     screen.line("")
     screen.line(
-        (f"  {verdict['status'].upper()}", f"bold {STYLES[verdict['status']]}"),
+        (f"  {status.upper():9}", f"bold {STYLES[status]}"),
         f"  confidence {verdict['confidence']}",
     )
-    for label, reason in [("Why ", first), *(("Also", other) for other in others)]:
+    for number, reason in enumerate(verdict["reasons"]):
         cited = f"  [{', '.join(reason['evidence'])}]" if reason["evidence"] else ""
-        screen.line(f"  {label}     {reason['summary']}{cited}")
+        _row(screen, "also" if number else "why", f"{reason['summary']}{cited}")
         if reason["fix"]:
-            screen.line(f"  Fix      {reason['fix']}")
+            _row(screen, "fix", reason["fix"])
     for number, piece in enumerate(answer["evidence"]):
-        label = "Evidence" if number == 0 else "        "
         summary = f": {piece['summary']}" if piece["summary"] else ""
-        screen.line(
-            f"  {label} {piece['id']} {piece['kind']} ({piece['source']}), "
-            f"{at(piece['observed_at'])}{summary}"
+        _row(
+            screen,
+            "" if number else "evidence",
+            f"{piece['id']} {piece['kind']} ({piece['source']}), "
+            f"{at(piece['observed_at'])}{summary}",
         )
+
+
+def _row(screen: Screen, label: str, text: str) -> None:
+    screen.line(f"  {label:9}  {text}", hang=13)
+
+
+def _next(screen: Screen, answer: dict[str, Any]) -> None:
+    """What one would do about it."""
+    name = answer["resource"] if answer["kind"] == "instance" else answer["name"]
+    step = {
+        "ready": f"imdsctl plan --only {name} -f plan.json",
+        "blocked": "once it is fixed, imdsctl scan",
+        "unknown": "imdsctl scan, when there is more to see",
+        "exempt": "imdsctl plan --held",
+        "done": "imdsctl status",
+    }[answer["verdict"]["status"]]
+    screen.next(step)

@@ -1,24 +1,28 @@
 """Posture as `scan` and `status` show it, in words and as JSON."""
 
+import re
 from collections import defaultdict
 from typing import Any
 
-from imdsctl.cli.screen import Screen, count, short
+from imdsctl.cli.screen import Part, Screen, count, short
 from imdsctl.judge.paths import PathFinder
 from imdsctl.model.evidence import Cell, Unreadable
 from imdsctl.model.launch_path import LaunchPath
-from imdsctl.ports import Posture, Store
+from imdsctl.ports import Posture, ScanRecord, Store
 from imdsctl.scan.judged import unreadable_in
 
 NOT_THERE = "*"
 """The region of a reading that failed before any region was known."""
 
+_LABEL = 20
+_DENIED = re.compile(
+    r"(AccessDenied\w*|UnauthorizedOperation|AuthFailure|Client\.Unauthorized\w*): "
+)
+_ACTION = re.compile(r"not authorized to perform:? (?P<action>[\w-]+:\w+)")
+
 
 def launch_paths(store: Store) -> list[LaunchPath]:
-    """Every launch path in the store, without its members.
-
-    A launch configuration that no group uses starts nothing, so it is not among them.
-    """
+    """Every launch path in the store, without its members."""
     return [
         path
         for cell in store.cells()
@@ -30,16 +34,25 @@ def launch_paths(store: Store) -> list[LaunchPath]:
             images=store.view("images", cell),
             instances=(),
         ).paths()
-        if path.kind != "launch-configuration"
     ]
+
+
+def unfinished(scan: ScanRecord) -> bool:
+    """Whether a scan was interrupted, or still runs: then cells may be missing altogether."""
+    return scan.finished_at is None
 
 
 def document(store: Store) -> dict[str, Any]:
     """The JSON of `scan` and `status`."""
+    scan = store.scans()[0]
     posture = store.posture()
     paths = launch_paths(store)
     cells = store.cells()
+    failures = unreadable_in(store)
     return {
+        "complete": not failures and not unfinished(scan),
+        "scanned_at": scan.started_at,
+        "days": scan.days,
         "instances": {
             "total": posture.total,
             "v1_allowed": posture.v1_allowed,
@@ -58,7 +71,7 @@ def document(store: Store) -> dict[str, Any]:
             "v1_allowed": sum(p.effective.posture == "v1-allowed" for p in paths),
         },
         "account_defaults": {
-            "total": len(cells),
+            "total": len(list(store.view("account-defaults"))),
             "required": sum(
                 record.item.options.http_tokens == "required"
                 for record in store.view("account-defaults")
@@ -68,60 +81,92 @@ def document(store: Store) -> dict[str, Any]:
         "regions": sorted({cell.region for cell in cells} - {NOT_THERE}),
         "unreadable": [
             {"account": u.account, "region": u.region, "what": u.what, "why": u.why, "seen": u.seen}
-            for u in unreadable_in(store)
+            for u in failures
         ],
     }
 
 
-def show(screen: Screen, store: Store) -> list[Unreadable]:
-    """The posture in a few lines; returns what could not be read."""
-    posture = store.posture()
-    _instances(screen, posture)
+def show(screen: Screen, store: Store) -> bool:
+    """The posture in a few lines; returns whether everything was read."""
+    scan = store.scans()[0]
+    _instances(screen, store.posture(), scan.days)
     paths = launch_paths(store)
     open_paths = [p for p in paths if p.effective.posture == "v1-allowed"]
-    screen.line(
-        f"  {count(len(paths), 'launch path')}     ",
-        (f"{len(open_paths)} would start new instances on v1", "red" if open_paths else "green"),
+    _row(
+        screen,
+        count(len(paths), "launch path"),
+        (f"{len(open_paths):,} would start new instances on v1", "red")
+        if open_paths
+        else ("none would start new instances on v1", "green"),
     )
     defaults = [record.item for record in store.view("account-defaults")]
     required = sum(item.options.http_tokens == "required" for item in defaults)
-    screen.line(
-        f"  {count(len(defaults), 'account default')}  {required} require tokens, in "
-        f"{count(len({d.account for d in defaults}), 'account')} and "
-        f"{count(len({d.region for d in defaults}), 'region')}"
+    _row(
+        screen,
+        count(len(defaults), "account default"),
+        f"{required:,} require tokens · {count(len({d.account for d in defaults}), 'account')} × "
+        f"{count(len({d.region for d in defaults}), 'region')}",
     )
     failures = unreadable_in(store)
     show_unreadable(screen, failures)
-    return failures
+    if unfinished(scan):
+        _row(
+            screen,
+            ("not finished", "yellow"),
+            "the last scan still runs, or was interrupted: what it had not reached yet is older "
+            "or missing",
+        )
+    return not failures and not unfinished(scan)
 
 
-def _instances(screen: Screen, posture: Posture) -> None:
-    screen.line(
-        ("  " + count(posture.total, "instance"), "bold"),
-        f"    {posture.v2_only:,} V2 only    ",
+def _row(screen: Screen, label: Part, *parts: Part) -> None:
+    text, style = (label, "") if isinstance(label, str) else (str(label[0]), str(label[1]))
+    screen.line((f"  {text:{_LABEL}}", style), *parts, hang=_LABEL + 2)
+
+
+def _instances(screen: Screen, posture: Posture, days: int) -> None:
+    _row(
+        screen,
+        (count(posture.total, "instance"), "bold"),
+        f"{posture.v2_only:,} V2 only   ",
         (f"{posture.v1_allowed:,} allow IMDSv1", "red" if posture.v1_allowed else "green"),
-        f"    {posture.imds_off:,} IMDS off",
+        f"   {posture.imds_off:,} IMDS off",
     )
     if posture.v1_allowed:
         parts = [
-            f"{posture.v1_called:,} called v1 in the window",
+            f"{posture.v1_called:,} called v1 in the last {count(days, 'day')}",
             f"{posture.v1_quiet:,} quiet",
             f"{posture.v1_no_data:,} no data",
         ]
         if posture.v1_not_watched:
             parts.append(f"{posture.v1_not_watched:,} not watched")
-        screen.line(f"  {posture.v1_allowed:,} that allow v1:  " + " · ".join(parts))
+        _row(screen, f"{posture.v1_allowed:,} that allow v1", " · ".join(parts))
     if posture.pending:
-        screen.line(f"  {count(posture.pending, 'change')} not applied by EC2 yet")
+        _row(screen, f"{posture.pending:,} pending", "accepted by EC2, not applied yet")
 
 
 def show_unreadable(screen: Screen, failures: list[Unreadable]) -> None:
-    """What could not be read, one line for each cell and reason."""
+    """What could not be read, one line for each cell and kind of failure; with -v all of it."""
     by_reason: dict[tuple[Cell, str], list[str]] = defaultdict(list)
     for failure in failures:
-        seen = f" (after {failure.seen:,})" if failure.seen else ""
         cell = Cell(failure.account, failure.region)
-        by_reason[cell, failure.why].append(failure.what + seen)
-    for (cell, why), what in by_reason.items():
+        reason, what = _failure(failure, everything=screen.verbose)
+        seen = f" (after {failure.seen:,})" if failure.seen else ""
+        by_reason[cell, reason].append(what + seen)
+    for number, ((cell, reason), parts) in enumerate(by_reason.items()):
         where = cell.account if cell.region == NOT_THERE else f"{cell.region} in {cell.account}"
-        screen.line(("  not read  ", "yellow"), f"{where}: {short(what, 7)}: {why}")
+        _row(
+            screen,
+            ("not read" if number == 0 else "", "yellow"),
+            f"{where}: {reason}: {short(dict.fromkeys(parts), 3)}",
+        )
+
+
+def _failure(failure: Unreadable, *, everything: bool) -> tuple[str, str]:
+    """Why something was not read, and what, in the words that fit."""
+    if everything:
+        return failure.why, failure.what
+    if _DENIED.match(failure.why):
+        action = _ACTION.search(failure.why)
+        return "access denied", action["action"] if action else failure.what
+    return failure.why.rstrip(". "), failure.what

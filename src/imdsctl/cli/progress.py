@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from imdsctl.cli.screen import Screen, span
+from imdsctl.cli.screen import Part, Screen, span
 from imdsctl.model.plan import Plan
 from imdsctl.model.run import Entry
 
@@ -28,11 +28,10 @@ def teller(screen: Screen, plan: Plan) -> Callable[[Entry], None]:
         mark, style = _MARKS.get(entry.event, ("", ""))
         detail = str(entry.data.get("detail", ""))
         if entry.event == "gate-waiting":
-            screen.note(
-                f"  gate     {entry.subject}: soak {span(float(entry.data['soak_seconds']))}"
-            )
+            soak = span(float(entry.data["soak_seconds"]))
+            _row(screen, "gate", f"{entry.subject}: soak {soak}")
         elif entry.event in ("gate-passed", "gate-failed"):
-            screen.note("  gate     ", (f"{mark} ", style), f"{entry.subject}  {detail}")
+            _row(screen, "gate", (f"{mark} ", style), f"{entry.subject}: {detail}")
         elif entry.subject in changes and mark:
             change, wave = changes[entry.subject], waves[entry.subject]
             canary = entry.subject in wave.canaries
@@ -41,13 +40,15 @@ def teller(screen: Screen, plan: Plan) -> Callable[[Entry], None]:
                 counts[wave.number] = counts.get(wave.number, 0) + 1
                 done, total = counts[wave.number], len(wave.changes) - len(wave.canaries)
                 if done % 25 == 0 or done == total:
-                    screen.note(f"  {wave.name:12} {done}/{total}")
+                    _row(screen, wave.name, f"{done}/{total}")
                 return
             label = "canary" if canary else wave.name
-            screen.note(
-                f"  {label:12} ",
-                (f"{mark} ", style),
-                f"{change.kind} {change.resource} {change.name}  {detail}".rstrip(),
-            )
+            name = f" {change.name}" if change.name not in ("", change.resource) else ""
+            what = f"{change.kind} {change.resource}{name}"
+            _row(screen, label, (f"{mark} ", style), f"{what}  {detail}".rstrip())
 
     return tell
+
+
+def _row(screen: Screen, label: str, *parts: Part) -> None:
+    screen.note(f"  {label:12} ", *parts, hang=17)

@@ -31,6 +31,10 @@ def report(
         common: The options that every command has.
     """
     screen = Screen(common)
+    if file is None and output == "html" and sys.stdout.isatty():
+        raise UsageError(
+            "a page of HTML is nothing for a terminal", hint="imdsctl report -f report.html"
+        )
     with opened(common) as desk:
         need_scan(desk)
         now = desk.clock.now()
@@ -55,7 +59,7 @@ def report(
     render = {"html": render_html, "json": render_json, "csv": render_csv}[output]
     text = render(data)
     if file is None:
-        sys.stdout.write(text)
+        screen.data(text)
         return Exit.OK
     try:
         file.write_text(text, encoding="utf-8")

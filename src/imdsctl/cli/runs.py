@@ -1,5 +1,6 @@
 """`imdsctl runs`, and how every command shows a run."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from imdsctl.cli.common import Common, Output
@@ -7,7 +8,7 @@ from imdsctl.cli.screen import Screen, at, count
 from imdsctl.cli.wiring import opened
 from imdsctl.model.diagnostics import Exit, UsageError
 from imdsctl.model.plan import Plan
-from imdsctl.model.run import ChangeProgress, Progress, fold
+from imdsctl.model.run import ChangeProgress, Entry, Progress, fold
 from imdsctl.ports import Journal
 
 _STYLES = {"applied": "green", "failed": "red", "rolled-back": "yellow", "in-doubt": "red"}
@@ -31,11 +32,12 @@ def runs(
     with opened(common) as desk:
         if run is not None:
             plan = desk.store.plan_of(run)
-            progress = fold(run, desk.store.entries(run))
+            entries = desk.store.entries(run)
+            progress = fold(run, entries)
             if output == "json":
-                screen.json("runs", run_document(progress, plan))
+                screen.json("run", run_document(progress, plan))
             else:
-                show_run(screen, progress, plan)
+                show_run(screen, progress, plan, why_stopped(entries))
             return Exit.OK
         found = desk.store.runs()
         if output == "json":
@@ -43,12 +45,7 @@ def runs(
                 "runs",
                 {
                     "runs": [
-                        {
-                            "run": r.id,
-                            "state": r.state,
-                            "started_at": r.started_at,
-                            "plan": r.digest,
-                        }
+                        run_document(fold(r.id, desk.store.entries(r.id)), desk.store.plan_of(r.id))
                         for r in found
                     ]
                 },
@@ -56,7 +53,9 @@ def runs(
             return Exit.OK
         for one in found:
             screen.line(f"{one.id}  {one.state:12} {at(one.started_at)}  plan {one.digest[:8]}")
-        if not found:
+        if found:
+            screen.next(f"imdsctl runs {found[0].id}")
+        else:
             screen.line("no runs yet")
             screen.next("imdsctl plan -f plan.json", "imdsctl apply plan.json")
     return Exit.OK
@@ -104,6 +103,12 @@ def run_document(progress: Progress, plan: Plan) -> dict[str, Any]:
     }
 
 
+def why_stopped(entries: Sequence[Entry]) -> str:
+    """What the journal says of the last stop."""
+    stops = [e for e in entries if e.event == "stopped"]
+    return str(stops[-1].data.get("detail", "")) if stops else ""
+
+
 def _in_waves(change_id: str, plan: Plan, waves: list[int]) -> bool:
     return any(change_id == c.id for w in plan.waves if w.number in waves for c in w.changes)
 
@@ -125,10 +130,12 @@ def summary(progress: Progress) -> str:
     return ", ".join(parts) or "nothing done"
 
 
-def show_run(screen: Screen, progress: Progress, plan: Plan) -> None:
+def show_run(screen: Screen, progress: Progress, plan: Plan, stopped: str = "") -> None:
     """A run in full, for a person."""
     screen.line((f"run {progress.run}", "bold"), f"  {progress.state}  {summary(progress)}")
     screen.line(f"  plan {plan.digest[:8]}, started {at(progress.started_at)}")
+    if stopped and progress.state == "stopped":
+        screen.line((f"  {'stopped':12}", "red"), stopped, hang=14)
     known = plan.changes()
     quiet = 0
     for mine in progress.changes.values():
@@ -136,10 +143,22 @@ def show_run(screen: Screen, progress: Progress, plan: Plan) -> None:
         if mine.state == "applied" and not mine.detail and not screen.verbose:
             quiet += 1
             continue
-        what = f"{change.kind} {change.resource} {change.name}" if change else mine.id
-        screen.line((f"  {mine.state:12}", _STYLES.get(mine.state, "")), f"{what}  {mine.detail}")
+        what = mine.id
+        if change:
+            name = f" {change.name}" if change.name not in ("", change.resource) else ""
+            what = f"{change.kind} {change.resource}{name}"
+        screen.line(
+            (f"  {mine.state:12}", _STYLES.get(mine.state, "")),
+            f"{what}  {mine.detail}".rstrip(),
+            hang=14,
+        )
     if quiet:
-        screen.line(f"  applied     {count(quiet, 'change')} without incident (-v lists them)")
+        screen.line(f"  {'applied':12}{count(quiet, 'change')} without incident (-v lists them)")
     for gate in progress.gates.values():
         style = {"passed": "green", "failed": "red"}.get(gate.state, "")
-        screen.line(("  gate        ", style), f"{gate.name}: {gate.state}  {gate.detail}")
+        detail = f", {gate.detail}" if gate.detail else ""
+        screen.line((f"  {'gate':12}", style), f"{gate.name}: {gate.state}{detail}", hang=14)
+    if progress.state in ("open", "stopped", "interrupted"):
+        screen.next(f"imdsctl apply --resume {progress.run}", f"imdsctl rollback {progress.run}")
+    elif progress.state == "finished":
+        screen.next(f"imdsctl verify {progress.run}")

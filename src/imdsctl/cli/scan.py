@@ -13,7 +13,7 @@ from imdsctl.cli.screen import Screen, count
 from imdsctl.cli.wiring import aws, opened
 from imdsctl.model.diagnostics import Exit, UsageError
 from imdsctl.model.evidence import Cell
-from imdsctl.scan.judged import unreadable_in
+from imdsctl.ports import Store
 from imdsctl.scan.run import EVERY_REGION, CellDone, Scanner, ScanRequest
 
 _LONGEST_DAYS = 455
@@ -33,7 +33,7 @@ def scan(
 
     Args:
         regions: Comma-separated, or `all` for every enabled one.
-        accounts: Comma-separated account ids besides the caller's own; needs --role-name.
+        accounts: Comma-separated account ids beside the caller's own; needs --role-name.
         role_name: The role to assume in those accounts.
         days: How many days of IMDSv1 metrics to read.
         workers: How many accounts × regions to read at a time.
@@ -71,15 +71,32 @@ def scan(
         with _progress(screen, cells) as done:
             scanner.run(request, caller, cells, unlisted, done, role_name=role)
         if output == "json":
-            screen.json("scan", posture.document(desk.store))
-            failures = bool(unreadable_in(desk.store))
+            answer = posture.document(desk.store)
+            screen.json("scan", answer)
+            whole = bool(answer["complete"])
         else:
-            failures = bool(posture.show(screen, desk.store))
-            screen.next("imdsctl plan -f plan.json", "who calls: imdsctl explain INSTANCE")
-    if failures:
-        screen.note(("incomplete", "yellow"), ': see "not read"; what could be read is stored')
+            whole = posture.show(screen, desk.store)
+            caller_id = _loudest(desk.store)
+            screen.next(
+                "imdsctl plan -f plan.json",
+                *([f"imdsctl explain {caller_id}   (it calls v1 most)"] if caller_id else []),
+            )
+    if not whole:
+        screen.note(
+            ("exit 3: incomplete", "yellow"), ', see "not read"; what could be read is stored'
+        )
         return Exit.INCOMPLETE
     return Exit.OK
+
+
+def _loudest(store: Store) -> str | None:
+    """The instance with the most IMDSv1 calls that were answered."""
+    most, found = 0, None
+    for record in store.view("calls"):
+        calls = record.item.v1.total if record.item.v1 else 0
+        if calls > most:
+            most, found = calls, str(record.item.id)
+    return found
 
 
 @contextlib.contextmanager

@@ -1,22 +1,23 @@
 """`imdsctl show`."""
 
+import json
 from pathlib import Path
 from typing import Annotated
 
-from cyclopts import Parameter
-
-from imdsctl.cli.common import Common, Output
-from imdsctl.cli.plan import document, show_plan
+from imdsctl.cli.common import FLAG, Common, Output
+from imdsctl.cli.plan import document
+from imdsctl.cli.plan_view import show_plan
 from imdsctl.cli.planfile import read_plan
 from imdsctl.cli.screen import Screen
 from imdsctl.model.diagnostics import Exit
+from imdsctl.model.plan import Facts
 
 
 def show(
     file: Path,
     /,
     *,
-    held: Annotated[bool, Parameter(negative="")] = False,
+    held: Annotated[bool, FLAG] = False,
     output: Output = "table",
     common: Common = Common(),  # noqa: B008 - frozen
 ) -> int:
@@ -39,8 +40,17 @@ def show(
             screen.line("")
             screen.line((wave.name, "bold"))
             for change in wave.changes:
-                screen.line(f"  {change.kind} {change.resource} {change.name}  {change.cell}")
-                screen.line(f"    before {change.before}")
-                screen.line(f"    after  {change.after}")
-                screen.line(f"    why    {change.reason}")
+                name = f" {change.name}" if change.name else ""
+                screen.line(f"  {change.kind} {change.resource}{name}  {change.cell}")
+                screen.line(f"    before {_facts(change.before)}", hang=11)
+                screen.line(f"    after  {_facts(change.after)}", hang=11)
+                screen.line(f"    why    {change.reason}", hang=11)
+    if waves := plan.waves:
+        where = f" --wave {waves[0].number}" if len(waves) > 1 else ""
+        screen.next(f"imdsctl apply {file}{where}")
     return Exit.OK
+
+
+def _facts(facts: Facts) -> str:
+    """One side of a change as JSON says it."""
+    return json.dumps(facts) if facts else "nothing"

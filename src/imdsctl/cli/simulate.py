@@ -38,13 +38,19 @@ def simulate(
         screen.note("the simulated AWS answers; in another terminal:")
         sys.stdout.write(f"export AWS_ENDPOINT_URL={url}\nexport IMDSCTL_CLOCK=simulated\n")
         sys.stdout.flush()
-        screen.note("(any access key and region will do; Ctrl-C ends it)")
+        screen.note(
+            "any credentials and region do: AWS_ACCESS_KEY_ID=x AWS_SECRET_ACCESS_KEY=x "
+            "AWS_DEFAULT_REGION=eu-west-1",
+            hang=2,
+        )
+        screen.note("next: imdsctl scan      Ctrl-C ends the simulated AWS")
 
     try:
         serve(described, port, ready)
     except OSError as error:
         raise UsageError(
-            f"port {port} cannot be used: {error.strerror}", hint="--port 0 lets the system choose"
+            f"port {port} cannot be used: {error.strerror or error}",
+            hint="--port 0 lets the system choose",
         ) from error
     return Exit.OK
 

@@ -5,7 +5,9 @@ from imdsctl.cli.common import Common, Output
 from imdsctl.cli.screen import Screen, at, count
 from imdsctl.cli.wiring import need_scan, opened
 from imdsctl.model.diagnostics import Exit
-from imdsctl.scan.judged import unreadable_in
+
+_OPEN = ("open", "stopped", "interrupted")
+_SHOWN = 3
 
 
 def status(*, output: Output = "table", common: Common = Common()) -> int:  # noqa: B008 - frozen
@@ -18,32 +20,24 @@ def status(*, output: Output = "table", common: Common = Common()) -> int:  # no
     screen = Screen(common)
     with opened(common) as desk:
         need_scan(desk)
-        scans = desk.store.scans()
         runs = desk.store.runs()
         if output == "json":
-            screen.json(
-                "status",
-                {
-                    **posture.document(desk.store),
-                    "scanned_at": scans[0].started_at,
-                    "days": scans[0].days,
-                    "runs": [
-                        {"run": r.id, "state": r.state, "started_at": r.started_at} for r in runs
-                    ],
-                },
-            )
-            failures = bool(unreadable_in(desk.store))
+            answer = posture.document(desk.store)
+            told = [{"run": r.id, "state": r.state, "started_at": r.started_at} for r in runs]
+            screen.json("status", {**answer, "runs": told})
+            return Exit.OK if answer["complete"] else Exit.INCOMPLETE
+        newest = desk.store.scans()[0]
+        screen.line(f"as of the scan of {at(newest.started_at)}")
+        whole = posture.show(screen, desk.store)
+        unfinished = [r for r in runs if r.state in _OPEN]
+        for run in unfinished[:_SHOWN]:
+            screen.line((f"  {'run':20}", "yellow"), f"{run.id} is {run.state}")
+        if len(unfinished) > _SHOWN:
+            screen.line(f"  {'':20}and {len(unfinished) - _SHOWN:,} more: imdsctl runs")
+        if runs and not unfinished:
+            screen.line(f"  {count(len(runs), 'run'):20}the last, {runs[0].id}, {runs[0].state}")
+        if unfinished:
+            screen.next(f"imdsctl apply --resume {unfinished[0].id}")
         else:
-            screen.line(
-                f"as of the scan of {at(scans[0].started_at)}, {scans[0].days} days of metrics"
-            )
-            failures = bool(posture.show(screen, desk.store))
-            unfinished = [r for r in runs if r.state in ("open", "stopped", "interrupted")]
-            for run in unfinished[:3]:
-                screen.line(("  run      ", "yellow"), f"{run.id} is {run.state}")
-            if runs and not unfinished:
-                screen.line(
-                    f"  {count(len(runs), 'run')}, the last one {runs[0].id} {runs[0].state}"
-                )
             screen.next("imdsctl plan -f plan.json", "imdsctl report -f report.html")
-    return Exit.INCOMPLETE if failures else Exit.OK
+    return Exit.OK if whole else Exit.INCOMPLETE

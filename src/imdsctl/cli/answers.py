@@ -1,0 +1,259 @@
+"""The JSON answers, as others rely on them; `docs/schemas` is written from these."""
+
+from datetime import datetime
+from typing import Any, Final, Literal
+
+from msgspec import Struct
+
+from imdsctl.model.plan import Plan
+from imdsctl.model.run import GateState, RunState
+from imdsctl.model.verdict import Confidence, Reason, Status
+
+ChangeWord = Literal["applied", "skipped", "failed", "rolled-back", "pending"]
+"""`pending` also stands for a change to which AWS gave no answer yet."""
+
+
+class InstanceCounts(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Instances by what a caller on them can do; terminated ones are not counted."""
+
+    total: int
+    v1_allowed: int
+    v2_only: int
+    imds_off: int
+
+
+class CallerCounts(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Instances that allow v1, by what the metric says; no data is not zero."""
+
+    called: int
+    quiet: int
+    no_data: int
+    not_watched: int
+
+
+class PathCounts(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Launch paths; `v1_allowed` would start new instances on v1 today."""
+
+    total: int
+    v1_allowed: int
+
+
+class DefaultCounts(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Account defaults, one an account and region; `required` ask for tokens."""
+
+    total: int
+    required: int
+
+
+class NotRead(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What could not be read, or not all of it: `seen` items came before the failure."""
+
+    account: str
+    region: str
+    what: str
+    why: str
+    seen: int
+
+
+class RunShort(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A run in short."""
+
+    run: str
+    state: RunState
+    started_at: datetime
+
+
+class ScanAnswer(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`imdsctl scan -o json`. `complete` is false where anything was not read."""
+
+    schema: Literal["imdsctl/scan/v1"]
+    complete: bool
+    scanned_at: datetime
+    days: int
+    instances: InstanceCounts
+    pending: int
+    callers: CallerCounts
+    launch_paths: PathCounts
+    account_defaults: DefaultCounts
+    accounts: list[str]
+    regions: list[str]
+    unreadable: list[NotRead]
+
+
+class StatusAnswer(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`imdsctl status -o json`. `complete` is false where anything was not read."""
+
+    schema: Literal["imdsctl/status/v1"]
+    complete: bool
+    scanned_at: datetime
+    days: int
+    instances: InstanceCounts
+    pending: int
+    callers: CallerCounts
+    launch_paths: PathCounts
+    account_defaults: DefaultCounts
+    accounts: list[str]
+    regions: list[str]
+    unreadable: list[NotRead]
+    runs: list[RunShort]
+
+
+class VerdictAnswer(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A verdict and why."""
+
+    status: Status
+    confidence: Confidence
+    reasons: list[Reason]
+
+
+class EvidencePiece(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One thing that was read."""
+
+    id: str
+    kind: str
+    source: str
+    observed_at: datetime
+    summary: str
+
+
+class PathPiece(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How new instances come to be, and the options that they would get today."""
+
+    id: str
+    group: str | None
+    launches_from: str
+    version: int | None
+    next_instance: str
+    decided_by: str
+    explicit: dict[str, str | int]
+    effective: dict[str, str | int]
+
+
+class Explanation(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Everything known of one resource; `options` uses AWS's own names."""
+
+    resource: str
+    name: str
+    kind: str
+    account: str
+    region: str
+    options: dict[str, Any]
+    verdict: VerdictAnswer
+    evidence: list[EvidencePiece]
+    owner: str | None
+    launch_path: PathPiece | None
+    state: str | None = None
+    launched_at: datetime | None = None
+    tags: dict[str, str] = {}
+    members: list[str] = []
+
+
+class ExplainAnswer(Explanation, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`imdsctl explain ID -o json`; `others` holds what else has the same name."""
+
+    schema: Literal["imdsctl/explain/v1"]
+    others: list[Explanation] = []
+
+
+class ChangeAnswer(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where one change of a run stands."""
+
+    id: str
+    kind: str
+    resource: str
+    account: str
+    region: str
+    state: ChangeWord
+    detail: str
+
+
+class GateAnswer(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A gate of a run and what it found."""
+
+    name: str
+    state: GateState
+    detail: str
+
+
+class RunPiece(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A run; `plan` is the digest of its plan."""
+
+    run: str
+    state: RunState
+    plan: str
+    started_at: datetime | None
+    changes: list[ChangeAnswer]
+    gates: list[GateAnswer]
+
+
+class ApplyAnswer(RunPiece, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`imdsctl apply -o json`."""
+
+    schema: Literal["imdsctl/apply/v1"]
+    dry_run: bool = False
+
+
+class RollbackAnswer(RunPiece, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`imdsctl rollback -o json`."""
+
+    schema: Literal["imdsctl/rollback/v1"]
+
+
+class RunAnswer(RunPiece, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`imdsctl runs RUN -o json`."""
+
+    schema: Literal["imdsctl/runs/v1"]
+
+
+class RunsAnswer(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`imdsctl runs -o json`, the newest first."""
+
+    schema: Literal["imdsctl/runs/v1"]
+    runs: list[RunPiece]
+
+
+class VerifiedChange(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How one applied change stands now.
+
+    `state` is `applied` where it holds; `found` tells more: `holds`, `drifted`, `gone`,
+    `unreadable` or `refused-calls`. `api` and `metric` are the two views in words.
+    """
+
+    id: str
+    kind: str
+    resource: str
+    account: str
+    region: str
+    state: ChangeWord
+    detail: str
+    ok: bool
+    found: str
+    api: str
+    metric: str
+
+
+class VerifyAnswer(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`imdsctl verify -o json`."""
+
+    schema: Literal["imdsctl/verify/v1"]
+    run: str
+    state: Literal["ok", "failed", "incomplete"]
+    changes: list[VerifiedChange]
+    gates: list[GateAnswer]
+
+
+ANSWERS: Final[dict[str, Any]] = {
+    "scan": ScanAnswer,
+    "status": StatusAnswer,
+    "explain": ExplainAnswer,
+    "plan": Plan,
+    "apply": ApplyAnswer,
+    "verify": VerifyAnswer,
+    "rollback": RollbackAnswer,
+    "runs": RunsAnswer,
+    "run": RunAnswer,
+}
+"""The answers by name; `run` is what `imdsctl runs RUN` says."""
+
+SCHEMAS: Final = {name: f"imdsctl/{'runs' if name == 'run' else name}/v1" for name in ANSWERS}
+"""What stands in each answer's `schema`."""
