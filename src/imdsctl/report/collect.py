@@ -172,10 +172,12 @@ def _row(
 
 
 def _headline(store: Store, paths: Sequence[tuple[LaunchPath, Verdict]]) -> Headline:
+    # A launch configuration that no group uses starts nothing.
+    used = [path for path, _ in paths if path.kind != "launch-configuration"]
     return Headline(
         **structs.asdict(store.posture()),
-        paths=len(paths),
-        paths_v1=sum(p.effective.posture == "v1-allowed" for p, _ in paths),
+        paths=len(used),
+        paths_v1=sum(path.effective.posture == "v1-allowed" for path in used),
     )
 
 

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from imdsctl.judge.fleet import judge_cell
 from imdsctl.model.cell import CellEvidence, FailedGate, JudgedCell
-from imdsctl.model.evidence import Cell, Unreadable
+from imdsctl.model.evidence import ITEM_OF, Cell, Unreadable
 from imdsctl.model.policy import Policy
 from imdsctl.ports import Journal, Store
 
@@ -58,8 +58,13 @@ def judge_store(
     """The verdicts on every cell in the store, or on one."""
     failed = failed_gates(journal)
     why: dict[Cell, dict[str, str]] = {}
+    read = {(r.account, r.region, r.what) for r in store.readings()}
     for failure in unreadable_in(store):
         where = Cell(failure.account, failure.region)
         why.setdefault(where, {})[failure.what] = failure.why
     for one in [cell] if cell else store.cells():
+        # A reading that never ended (a scan that was killed) must not look like "there are none".
+        for what in ITEM_OF:
+            if (*one, what) not in read:
+                why.setdefault(one, {}).setdefault(what, "not read yet")
         yield judge_cell(load_cell(store, one, why.get(one, {}), failed), policy, now)

@@ -16,7 +16,7 @@ def judge(facts: InstanceFacts) -> Finding | None:
         status="blocked",
         summary=f"Run {failed.run} required IMDSv2 on it on {failed.at:%Y-%m-%d at %H:%M} UTC and "
         f"took that back: {failed.why}.",
-        fix="Find what called IMDSv1 at that time with `imdsctl host trace` (or in the logs of "
-        "what failed), update it, and raise judge.remember_days no further than you need.",
+        fix="Find what called IMDSv1 at that time (`imdsctl host trace`, or the logs of what "
+        f"failed) and update it. It is held for {facts.policy.judge.remember_days} days.",
         evidence=facts.evidence,
     )
