@@ -10,11 +10,13 @@ from imdsctl.apply.ledger import Ledger
 from imdsctl.apply.perform import Performer
 from imdsctl.model.evidence import Unreadable
 from imdsctl.model.plan import Change, Plan, Wave
+from imdsctl.model.run import GateProgress
 
 _MOST_FAILURES = 2
 """Changes that AWS may refuse in one wave before it stops; a canary may not fail at all."""
-_LOOKS_PER_SOAK = 6
-_SHORTEST_STEP_SECONDS = 60
+_FIRST_LOOK_SECONDS = 60
+_LONGEST_STEP_SECONDS = 1800
+_MOST_AT_A_TIME = 32
 
 
 class Stopped(Exception):  # noqa: N818 - it is no error: the run ended early, as it should
@@ -28,6 +30,8 @@ class Engine:
         self._site = site
         self._ledger = ledger
         self._performer = Performer(site, ledger)
+        # Changes that this process has seen carried out; a resumed run looks at the others again.
+        self._settled: set[str] = set()
 
     def run(self, plan: Plan, waves: Sequence[int] | None) -> bool:
         """Walk the chosen waves in order; True if all was done, False if it stopped on the way.
@@ -57,28 +61,59 @@ class Engine:
             failures += not self._one(change)
         if failures:
             raise Stopped(f"{failures} of {len(others)} changes of {wave.name} could not be made")
-        first = [c for c in in_place if c.id in wave.canaries]
-        rest = [c for c in in_place if c.id not in wave.canaries]
+        first, rest = self._canaries(wave, in_place)
         if first:
-            self._batch(first, most_failures=0)
             self._gate(f"{wave.name}: canaries", first, wave.soak_seconds)
+        self._mark_settled(wave.name, rest)
+        failures = 0
         for batch in _batches(rest, wave.batch):
-            self._batch(batch, most_failures=_MOST_FAILURES)
+            if not any(self._is_open(c) for c in batch):
+                continue
+            failures += self._batch(batch)
+            if failures > _MOST_FAILURES:
+                raise Stopped(f"{failures} changes of {wave.name} failed")
             self._check(f"{wave.name}: batch", batch)
         if rest:
             self._gate(wave.name, rest, wave.soak_seconds)
+
+    def _canaries(
+        self, wave: Wave, in_place: Sequence[Change]
+    ) -> tuple[list[Change], list[Change]]:
+        """Make the canaries' changes; who else is there is the rest.
+
+        A canary that is gone or impaired says nothing about the others, so the next in line takes
+        its place. A resumed run comes to the same ones, because what was skipped stays skipped.
+        """
+        first = [c for c in in_place if c.id in wave.canaries]
+        rest = [c for c in in_place if c.id not in wave.canaries]
+        wanted = len(first)
+        self._mark_settled(f"{wave.name}: canaries", in_place)
+        todo = first
+        while todo:
+            if self._batch(todo):
+                raise Stopped(f"a canary of {wave.name} could not be changed")
+            skipped = sum(self._ledger.change(c.id).state == "skipped" for c in first)
+            todo = rest[: max(0, wanted - len(first) + skipped)]
+            first, rest = [*first, *todo], rest[len(todo) :]
+        return first, rest
+
+    def _mark_settled(self, gate: str, changes: Sequence[Change]) -> None:
+        """What had passed its gate before a restart was seen carried out then."""
+        self._settled.update(c.id for c in self._applied(changes) if self._passed(gate, [c]))
 
     def _one(self, change: Change) -> bool:
         before = self._ledger.change(change.id).state
         progress = self._performer.make(change)
         if progress.state == "in-doubt":
             raise Stopped(f"{change.id}: AWS gave no answer; resume to look again")
+        if progress.state == "rolled-back" and before == "applied":
+            # It was being taken back when the run was killed; that is where the run has to stop.
+            raise Stopped(f"{change.resource} was taken back: {progress.detail}")
         if progress.state != "applied":
-            return progress.state == "skipped" or (
-                progress.state == "rolled-back" and before == "rolled-back"
-            )
+            return progress.state in ("skipped", "rolled-back")
         settled = handlers()[change.kind].settle(change, self._site, undoing=False)
         if settled.ok:
+            self._settled.add(change.id)
             return True
         if settled.taken_back:
             self._ledger.write(self._site.run, "undone", change.id, {"detail": settled.detail})
@@ -86,14 +121,14 @@ class Engine:
         # AWS accepted it, so it stays applied, and a rollback will take it back.
         raise Stopped(f"{change.resource}: {settled.detail}")
 
-    def _batch(self, changes: Sequence[Change], *, most_failures: int) -> None:
-        """Make changes at the same time; those already impaired are left alone."""
-        todo = [c for c in changes if self._ledger.change(c.id).state in _UNFINISHED]
-        self._skip_impaired(todo)
-        todo = [c for c in todo if self._ledger.change(c.id).state in _UNFINISHED]
+    def _batch(self, changes: Sequence[Change]) -> int:
+        """Make changes at the same time, and say how many failed; impaired ones are left alone."""
+        self._skip_impaired(changes)
+        todo = [c for c in changes if self._is_open(c)]
         if not todo:
-            return
-        pool = ThreadPoolExecutor(max_workers=len(todo), thread_name_prefix="apply")
+            return 0
+        workers = min(_MOST_AT_A_TIME, len(todo))
+        pool = ThreadPoolExecutor(max_workers=workers, thread_name_prefix="apply")
         try:
             outcomes = list(pool.map(self._one, todo))
         except BaseException:
@@ -101,8 +136,13 @@ class Engine:
             pool.shutdown(wait=True, cancel_futures=True)
             raise
         pool.shutdown(wait=True)
-        if outcomes.count(False) > most_failures:
-            raise Stopped(f"{outcomes.count(False)} of {len(todo)} changes failed")
+        return outcomes.count(False)
+
+    def _is_open(self, change: Change) -> bool:
+        progress = self._ledger.change(change.id)
+        if progress.state == "applied":
+            return progress.undoing or change.id not in self._settled
+        return progress.state in _UNFINISHED
 
     def _skip_impaired(self, changes: Sequence[Change]) -> None:
         """A change of an impaired instance could not be judged afterwards, so it is not made."""
@@ -122,25 +162,36 @@ class Engine:
 
     def _gate(self, name: str, changes: Sequence[Change], soak_seconds: float) -> None:
         """Wait out the soak and look several times; failing instances are rolled back at once."""
-        gate = self._ledger.progress.gates.get(name)
-        if gate is not None and gate.state == "passed":
-            return
-        if not self._applied(changes):
+        applied = self._applied(changes)
+        if not applied or self._passed(name, applied):
             return
         run = self._site.run
-        if gate is None or gate.state != "waiting" or gate.since is None:
+        gate = self._ledger.progress.gates.get(name)
+        if gate is not None:
+            # A restart: what went wrong while nobody looked is seen before the wait goes on.
+            self._check(name, changes)
+        if gate is None or gate.state != "waiting" or not self._covers(gate, applied):
             self._ledger.write(run, "gate-waiting", name, {"soak_seconds": soak_seconds})
             gate = self._ledger.progress.gates[name]
         since = gate.since or self._site.clock.now()
         end = since + timedelta(seconds=soak_seconds)
-        step = max(_SHORTEST_STEP_SECONDS, soak_seconds / _LOOKS_PER_SOAK)
+        step: float = _FIRST_LOOK_SECONDS
         while (left := (end - self._site.clock.now()).total_seconds()) > 0:
             self._site.clock.sleep(min(step, left))
             self._check(name, changes)
+            step = min(2 * step, _LONGEST_STEP_SECONDS)
         self._check(name, changes)
         self._ledger.write(
             run, "gate-passed", name, {"detail": f"{len(self._applied(changes))} healthy"}
         )
+
+    def _passed(self, name: str, applied: Sequence[Change]) -> bool:
+        """Whether the gate passed, and with all of these: a resumed run may have added some."""
+        gate = self._ledger.progress.gates.get(name)
+        return gate is not None and gate.state == "passed" and self._covers(gate, applied)
+
+    def _covers(self, gate: GateProgress, applied: Sequence[Change]) -> bool:
+        return gate.since is not None and all(self._since(c) <= gate.since for c in applied)
 
     def _applied(self, changes: Sequence[Change]) -> list[Change]:
         return [c for c in changes if self._ledger.change(c.id).state == "applied"]

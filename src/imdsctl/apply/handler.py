@@ -14,14 +14,17 @@ from imdsctl.apply import kinds
 from imdsctl.model.evidence import TemplateSpec, Unreadable
 from imdsctl.model.plan import Change, Facts
 from imdsctl.model.run import ChangeProgress
-from imdsctl.ports import Clock, Control, Fleet, Health, Metrics, Outcome
+from imdsctl.ports import Clock, Control, Done, Fleet, Health, Metrics, Outcome
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
-    """The outside world of one run: the ports, the run's name, and what it has done so far."""
+    """The outside world of one run: the ports, the run's name, and what it has done so far.
+
+    `earlier` knows what other runs of the same plan (its digest is `plan`) have applied.
+    """
 
     fleet: Fleet
     control: Control
@@ -30,21 +33,33 @@ class Site:
     clock: Clock
     run: str
     progress: Callable[[str], ChangeProgress]
+    earlier: Callable[[str], ChangeProgress | None]
+    plan: str
+
+    def made(self, change_id: str) -> ChangeProgress:
+        """Where a change stands that others build on: in this run, else in an earlier one."""
+        mine = self.progress(change_id)
+        if mine.state == "pending":
+            return self.earlier(change_id) or mine
+        return mine
 
     def note(self, change: Change) -> str:
-        """The mark that a created resource carries, so that it is recognised after a crash."""
-        return f"imdsctl {self.run} {change.id}"[:255]
+        """The mark that a created resource carries.
+
+        By it a later attempt, in the same run or another one of the plan, recognises the resource.
+        """
+        return f"imdsctl {self.plan[:16]} {change.id}"[:255]
 
     def token(self, change: Change) -> str:
         """The idempotency token of a change: the same on every attempt of the same run."""
-        return hashlib.sha256(self.note(change).encode()).hexdigest()
+        return hashlib.sha256(f"{self.run} {self.note(change)}".encode()).hexdigest()
 
     def version(self, spec: Facts) -> str:
         """The version that a spec means: what AWS answered, else what the plan predicted."""
         source = spec.get("version_from")
         predicted = spec.get("version", spec.get("default"))
         if source:
-            return str(self.progress(source).result.get("version", predicted))
+            return str(self.made(source).result.get("version", predicted))
         return str(predicted)
 
     def spec(self, spec: Facts) -> TemplateSpec:
@@ -57,12 +72,14 @@ class Look(Struct, frozen=True, kw_only=True):
 
     `before`: as the plan saw it; `after`: as the plan wants it; `drifted`: neither, somebody
     changed it since; `gone`: it does not exist any more; `unreadable`: nobody can say now.
+    `moving` says that AWS is still bringing it there.
     """
 
     state: Literal["before", "after", "drifted", "gone", "unreadable"]
     live: Facts = field(default_factory=dict)
     result: Facts = field(default_factory=dict)
     detail: str = ""
+    moving: bool = False
 
     @classmethod
     def failed(cls, unreadable: Unreadable) -> "Look":
@@ -116,8 +133,23 @@ class Handler(Protocol):
         """Wait until AWS has carried it out."""
         ...
 
+    def clear(self, change: Change, site: Site) -> Outcome:
+        """Remove what the change made besides, once the resource itself is as before again.
 
-class AtOnce:
+        It is also called where the change was never made, or was taken back halfway.
+        """
+        ...
+
+
+class LeavesNothing:
+    """A change that makes nothing besides."""
+
+    def clear(self, change: Change, site: Site) -> Outcome:
+        """Nothing to remove."""
+        return Done()
+
+
+class AtOnce(LeavesNothing):
     """A change that is carried out when AWS says yes."""
 
     def settle(self, change: Change, site: Site, *, undoing: bool) -> Settled:

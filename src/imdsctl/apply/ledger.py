@@ -24,6 +24,20 @@ class Ledger:
         self._watch = watch
         self._lock = threading.Lock()
         self.progress: Progress = fold(run, journal.entries(run))
+        self._earlier: dict[str, ChangeProgress] = {}
+
+    def inherit(self, plan: Plan, journal: Journal) -> None:
+        """Take note of what other runs of the same plan have applied and not taken back."""
+        for other in reversed(journal.runs()):
+            if other.digest == plan.digest and other.id != self._run:
+                done = fold(other.id, journal.entries(other.id))
+                self._earlier.update(
+                    {k: c for k, c in done.changes.items() if c.state == "applied"}
+                )
+
+    def earlier(self, change_id: str) -> ChangeProgress | None:
+        """What another run of the same plan made of a change, if it applied it."""
+        return self._earlier.get(change_id)
 
     def change(self, change_id: str) -> ChangeProgress:
         """Where one change stands."""

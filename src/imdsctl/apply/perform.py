@@ -1,5 +1,7 @@
 """One change made or taken back: look, write the intent, call once, look again if unanswered."""
 
+from collections.abc import Callable
+
 from imdsctl.apply.handler import Handler, Look, Site, handlers
 from imdsctl.model.plan import Change
 from imdsctl.model.run import ChangeProgress, Event
@@ -25,11 +27,14 @@ class Performer:
     def make(self, change: Change) -> ChangeProgress:
         """Bring one change to an end, from wherever the journal left it."""
         progress = self._site.progress(change.id)
+        if progress.undoing:
+            # Somebody began to take it back and was killed on the way: half is no state to leave.
+            return self.take_back(change, why=self._why_undone(change))
         if progress.state in ("applied", "skipped", "rolled-back"):
             return progress
-        missing = [n for n in change.needs if not self._is_there(n)]
-        if missing:
-            return self._write(change, "failed", detail=f"needs {missing[0]}, which is not applied")
+        for need in change.needs:
+            if not self._is_there(need):
+                return self._without(change, need)
         handler = handlers()[change.kind]
         in_doubt = progress.state == "in-doubt"
         look = self._look(handler, change)
@@ -46,8 +51,15 @@ class Performer:
         self._write(change, "intent", live=look.live)
         return self._call(handler, change)
 
+    def _without(self, change: Change, need: str) -> ChangeProgress:
+        """A change whose need is not there: pointless for good, or only for now."""
+        state = self._site.made(need).state
+        if state in ("skipped", "rolled-back"):
+            return self._write(change, "skipped", detail=f"needs {need}, which is {state}")
+        return self._write(change, "failed", detail=f"needs {need}, which is not applied")
+
     def _is_there(self, change_id: str) -> bool:
-        progress = self._site.progress(change_id)
+        progress = self._site.made(change_id)
         return progress.state == "applied" or (
             progress.state == "skipped" and progress.detail == "already so"
         )
@@ -59,6 +71,12 @@ class Performer:
             if isinstance(outcome, Done):
                 return self._write(change, "applied", result=outcome.result)
             if isinstance(outcome, Refused):
+                # An earlier call of ours may have arrived late: then AWS refuses the second one.
+                look = self._look(handler, change)
+                if look.state == "after":
+                    return self._write(
+                        change, "applied", result=look.result, detail="an earlier call got through"
+                    )
                 return self._write(change, "failed", detail=f"{outcome.code}: {outcome.message}")
             if isinstance(outcome, Throttled):
                 throttled += 1
@@ -87,32 +105,48 @@ class Performer:
         if change.irreversible:
             return self._write(change, "undo-failed", detail="it cannot be taken back")
         look = self._look(handler, change)
+        detail = why
         if look.state == "gone":
-            return self._write(change, "undone", detail=look.detail)
+            return self._write(change, "undone", detail=look.detail, gate=why)
         if look.state == "before":
             detail = "was never made" if progress.state == "in-doubt" else "already as before"
-            return self._write(change, "undone", detail=detail)
-        if look.state != "after":
+        elif look.state != "after":
             return self._write(change, "undo-failed", detail=f"left alone: {look.detail}")
-        self._write(change, "undo-intent", live=look.live)
-        outcome = self._undo(handler, change)
-        if isinstance(outcome, Refused):
-            return self._write(change, "undo-failed", detail=f"{outcome.code}: {outcome.message}")
-        if not isinstance(outcome, Done):
-            return self._write(change, "undo-failed", detail=outcome.message)
-        settled = handler.settle(change, self._site, undoing=True)
-        if not settled.ok:
-            return self._write(change, "undo-failed", detail=settled.detail)
-        return self._write(change, "undone", detail=why or settled.detail, gate=why)
+        else:
+            self._write(change, "undo-intent", live=look.live, gate=why)
+            outcome = self._insist(handler, change, lambda: handler.undo(change, self._site))
+            if problem := _problem(outcome):
+                return self._write(change, "undo-failed", detail=problem)
+        if look.state == "after" or look.moving:
+            settled = handler.settle(change, self._site, undoing=True)
+            if not settled.ok:
+                return self._write(change, "undo-failed", detail=settled.detail)
+            detail = detail or settled.detail
+        outcome = self._insist(None, change, lambda: handler.clear(change, self._site))
+        if problem := _problem(outcome):
+            return self._write(change, "undo-failed", detail=f"restored, but not clean: {problem}")
+        return self._write(change, "undone", detail=detail, gate=why)
 
-    def _undo(self, handler: Handler, change: Change) -> Outcome:
+    def _why_undone(self, change: Change) -> str:
+        """What the gate found, where a gate began to take the change back."""
+        intents = [
+            entry
+            for entry in self._journal.entries(self._site.run)
+            if entry.subject == change.id and entry.event == "undo-intent"
+        ]
+        return str(intents[-1].data.get("gate", "")) if intents else ""
+
+    def _insist(
+        self, handler: Handler | None, change: Change, call: Callable[[], Outcome]
+    ) -> Outcome:
+        """Make a call that may be repeated until AWS has answered it one way or the other."""
         outcome: Outcome = Done()
         for attempt in range(1, _THROTTLE_TRIES + 1):
-            outcome = handler.undo(change, self._site)
+            outcome = call()
             if isinstance(outcome, Done | Refused):
                 return outcome
             self._site.clock.sleep(2.0**attempt)
-            if self._look(handler, change).state == "before":
+            if handler is not None and self._look(handler, change).state == "before":
                 return Done()
         return outcome
 
@@ -129,3 +163,9 @@ class Performer:
         kept = {key: value for key, value in data.items() if value}
         self._journal.write(self._site.run, event, change.id, kept)
         return self._site.progress(change.id)
+
+
+def _problem(outcome: Outcome) -> str:
+    if isinstance(outcome, Refused):
+        return f"{outcome.code}: {outcome.message}"
+    return "" if isinstance(outcome, Done) else outcome.message

@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
+from imdsctl.apply.ledger import Ledger
 from imdsctl.model.diagnostics import RefusedError, UsageError
 from imdsctl.model.evidence import Cell, Unreadable
 from imdsctl.model.plan import Change, Plan
@@ -44,6 +45,28 @@ def check_waves(plan: Plan, waves: Sequence[int] | None) -> None:
                 detail=f"it has {', '.join(str(n) for n in there) or 'none at all'}",
                 hint="-1 is the freeze; `imdsctl show plan.json` lists the waves",
             )
+
+
+def check_needs(plan: Plan, waves: Sequence[int] | None, ledger: Ledger) -> None:
+    """Refuse waves that build on others which were neither chosen nor applied before.
+
+    Raises:
+        RefusedError: a change of a chosen wave needs one that would not be there.
+    """
+    if waves is None:
+        return
+    wave_of = {c.id: w for w in plan.waves for c in w.changes}
+    for wave in plan.waves:
+        for change in wave.changes if wave.number in waves else ():
+            for need in change.needs:
+                other = wave_of[need]
+                if other.number not in waves and ledger.earlier(need) is None:
+                    name = "the freeze" if other.number < 0 else f"wave {other.number}"
+                    raise RefusedError(
+                        f"wave {wave.number} needs {name} first",
+                        detail=f"{change.kind} of {change.resource} builds on {need}",
+                        hint=f"apply with --wave {other.number} first, or with both",
+                    )
 
 
 def check_age(plan: Plan, now: datetime, max_age_hours: int) -> None:

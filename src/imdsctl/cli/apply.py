@@ -1,6 +1,7 @@
 """`imdsctl apply`."""
 
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -10,12 +11,12 @@ from imdsctl.apply.dryrun import Pretence, PretendClock, PretendHealth, ScratchJ
 from imdsctl.apply.engine import Engine
 from imdsctl.apply.handler import Site
 from imdsctl.apply.ledger import Ledger
-from imdsctl.apply.start import check_age, check_drift, check_waves, run_name
-from imdsctl.cli.common import Common, Output, RoleName
+from imdsctl.apply.start import check_age, check_drift, check_needs, check_waves, run_name
+from imdsctl.cli.common import FLAG, Common, Output, RoleName
 from imdsctl.cli.planfile import read_plan
 from imdsctl.cli.progress import teller
-from imdsctl.cli.runs import run_document, summary
-from imdsctl.cli.screen import Screen, count
+from imdsctl.cli.runs import run_document, summary, why_stopped
+from imdsctl.cli.screen import Screen, count, joined
 from imdsctl.cli.wiring import Desk, aws, opened
 from imdsctl.model.diagnostics import Exit, RefusedError, UsageError
 from imdsctl.model.plan import Plan
@@ -28,8 +29,8 @@ def apply(
     /,
     *,
     wave: Annotated[list[int] | None, Parameter(negative="")] = None,
-    yes: Annotated[bool, Parameter(negative="")] = False,
-    dry_run: Annotated[bool, Parameter(negative="")] = False,
+    yes: Annotated[bool, FLAG] = False,
+    dry_run: Annotated[bool, FLAG] = False,
     via: Literal["ec2", "ssm"] = "ec2",
     resume: str | None = None,
     role_name: RoleName = None,
@@ -73,7 +74,9 @@ def apply(
             ledger = Ledger(
                 desk.store, desk.clock, run, None if common.quiet else teller(screen, plan)
             )
+            ledger.inherit(plan, desk.store)
             if resume is None:
+                check_needs(plan, waves, ledger)
                 ledger.start(run, plan, waves)
             else:
                 ledger.write(run, "resumed")
@@ -86,12 +89,13 @@ def apply(
                 clock=desk.clock,
                 run=run,
                 progress=ledger.change,
+                earlier=ledger.earlier,
+                plan=plan.digest,
             )
             try:
                 finished = Engine(site, ledger).run(plan, waves)
             except KeyboardInterrupt:
-                screen.note(f"interrupted; next: imdsctl apply --resume {run}")
-                raise
+                raise KeyboardInterrupt(f"imdsctl apply --resume {run}") from None
         return _end(screen, ledger, plan, finished=finished, output=output, file=file)
 
 
@@ -126,21 +130,29 @@ def _confirm(screen: Screen, plan: Plan, waves: list[int] | None) -> None:
     """
     chosen = [w for w in plan.waves if waves is None or w.number in waves]
     changes = [c for w in chosen for c in w.changes]
-    instances = sum(c.kind == "instance-options" for c in changes)
+    kinds = Counter(c.kind for c in changes)
+    instances, refreshes = kinds["instance-options"], kinds["instance-refresh"]
+    others = len(changes) - instances - refreshes
+    parts = [count(instances, "instance")] if instances else []
+    if refreshes:
+        parts.append(f"{count(refreshes, 'group')} by instance refresh")
+    if others:
+        parts.append(count(others, "launch setting"))
     accounts = {c.account for c in changes}
     prefix = plan.digest[:_TYPED]
     if not sys.stdin.isatty():
         raise RefusedError(
             "nobody confirmed the plan", hint="add --yes where no person is at the terminal"
         )
-    screen.err.print(
-        f"Makes {count(len(changes), 'change')}, {count(instances, 'instance')} among them, in "
-        f"{count(len(accounts), 'account')}.\n"
+    screen.ask(
+        f"Changes {joined(parts)} in {count(len(accounts), 'account')}.",
         f"Type the first four letters of the plan ({prefix}): ",
-        end="",
     )
     if sys.stdin.readline().strip() != prefix:
-        raise RefusedError("the plan was not confirmed; nothing was done")
+        raise RefusedError(
+            "the plan was not confirmed; nothing was done",
+            hint="read it once more: imdsctl show FILE",
+        )
 
 
 def _dry_run(
@@ -156,6 +168,8 @@ def _dry_run(
     clock = PretendClock(desk.clock)
     pretence = Pretence(reach.fleet)
     ledger = Ledger(ScratchJournal(clock), clock, "dry-run", teller(screen, plan))
+    ledger.inherit(plan, desk.store)
+    check_needs(plan, waves, ledger)
     ledger.start("dry-run", plan, waves)
     site = Site(
         fleet=pretence,
@@ -165,12 +179,20 @@ def _dry_run(
         clock=clock,
         run="dry-run",
         progress=ledger.change,
+        earlier=ledger.earlier,
+        plan=plan.digest,
     )
     finished = Engine(site, ledger).run(plan, waves)
     if output == "json":
-        screen.json("apply", run_document(ledger.progress, plan))
+        screen.json("apply", {**run_document(ledger.progress, plan), "dry_run": True})
     else:
-        screen.line(f"dry run: {summary(ledger.progress)} in pretence; nothing was changed")
+        screen.line(
+            ("dry run: ", "bold"),
+            f"{summary(ledger.progress)}, all in pretence; ",
+            "nothing was changed",
+        )
+        if finished:
+            screen.next("the same without --dry-run")
     return Exit.OK if finished else Exit.STOPPED
 
 
@@ -181,8 +203,10 @@ def _end(
     if output == "json":
         screen.json("apply", run_document(progress, plan))
     else:
-        head = "finished" if finished else "stopped at a gate, or after too many failures"
-        screen.line((f"{head}: ", "bold"), summary(progress))
+        if not finished:
+            screen.line(("stopped: ", "bold red"), why_stopped(ledger.entries(progress.run)))
+        head = "done so far: " if not finished else "finished: "
+        screen.line((head, "bold"), summary(progress))
     if finished:
         screen.next(f"imdsctl verify {progress.run}")
         return Exit.OK

@@ -8,7 +8,7 @@ from cyclopts import Parameter
 from imdsctl.apply.handler import Site
 from imdsctl.apply.ledger import Ledger
 from imdsctl.apply.rollback import check_allowed, chosen, take_back
-from imdsctl.cli.common import Common, Output, RoleName
+from imdsctl.cli.common import FLAG, Common, Output, RoleName
 from imdsctl.cli.progress import teller
 from imdsctl.cli.runs import newest, run_document
 from imdsctl.cli.screen import Screen, count
@@ -20,8 +20,8 @@ def rollback(
     run: str | None = None,
     /,
     *,
-    only: Annotated[list[str] | None, Parameter(consume_multiple=True)] = None,
-    yes: Annotated[bool, Parameter(negative="")] = False,
+    only: Annotated[list[str] | None, Parameter(consume_multiple=True, negative="")] = None,
+    yes: Annotated[bool, FLAG] = False,
     role_name: RoleName = None,
     output: Output = "table",
     common: Common = Common(),  # noqa: B008 - frozen
@@ -46,6 +46,7 @@ def rollback(
             ledger = Ledger(
                 desk.store, desk.clock, name, None if common.quiet else teller(screen, plan)
             )
+            ledger.inherit(plan, desk.store)
             changes = chosen(plan, ledger, only or ())
             check_allowed(changes, reach.fleet)
             if changes and not yes:
@@ -58,6 +59,8 @@ def rollback(
                 clock=desk.clock,
                 run=name,
                 progress=ledger.change,
+                earlier=ledger.earlier,
+                plan=plan.digest,
             )
             whole = take_back(changes, site, ledger)
     if output == "json":
@@ -66,15 +69,20 @@ def rollback(
         back = sum(ledger.change(c.id).state == "rolled-back" for c in changes)
         screen.line(
             (f"run {name}: ", "bold"),
-            f"{back} of {count(len(changes), 'change')} restored as recorded",
+            f"{back} of {count(len(changes), 'change')} restored as recorded"
+            if changes
+            else "nothing to take back",
         )
         for change in changes:
             mine = ledger.change(change.id)
             if mine.state != "rolled-back":
-                screen.line(("  ✗ ", "red"), f"{change.kind} {change.resource}  {mine.detail}")
+                screen.line(
+                    ("  ✗ ", "red"), f"{change.kind} {change.resource}  {mine.detail}", hang=6
+                )
     if whole:
-        screen.next("imdsctl scan", "imdsctl plan")
+        screen.next("imdsctl scan", "imdsctl status")
         return Exit.OK
+    screen.next(f"imdsctl rollback {name}", f"imdsctl runs {name}")
     return Exit.STOPPED
 
 
@@ -88,8 +96,9 @@ def _confirm(screen: Screen, run: str, changes: int) -> None:
         raise RefusedError(
             "nobody confirmed the rollback", hint="add --yes where no person is at the terminal"
         )
-    screen.err.print(
-        f"Restores {count(changes, 'change')} of run {run}, IMDSv1 included. Type yes: ", end=""
-    )
+    screen.ask(f"Restores {count(changes, 'change')} of run {run}, IMDSv1 included.", "Type yes: ")
     if sys.stdin.readline().strip().lower() != "yes":
-        raise RefusedError("the rollback was not confirmed; nothing was done")
+        raise RefusedError(
+            "the rollback was not confirmed; nothing was done",
+            hint=f"what the run did: imdsctl runs {run}",
+        )

@@ -14,6 +14,7 @@ from imdsctl.cli.screen import Screen, count
 from imdsctl.cli.wiring import Desk, aws, opened
 from imdsctl.model.diagnostics import Exit
 from imdsctl.model.evidence import Cell, Instance
+from imdsctl.model.plan import Plan
 
 _SHOWN = 20
 
@@ -41,6 +42,7 @@ def verify(
         reach = aws(desk, role_name or plan.role_name)
         _, caller = reach.fleet.caller()
         ledger = Ledger(desk.store, desk.clock, name)
+        ledger.inherit(plan, desk.store)
         site = Site(
             fleet=reach.fleet,
             control=reach.control,
@@ -49,6 +51,8 @@ def verify(
             clock=desk.clock,
             run=name,
             progress=ledger.change,
+            earlier=ledger.earlier,
+            plan=plan.digest,
         )
         results = look_again(plan, site, ledger, _keeper(desk, caller))
     bad = [r for r in results if not r.ok]
@@ -58,8 +62,8 @@ def verify(
             "verify",
             {
                 "run": name,
-                "state": "ok" if not bad else "failed",
-                "changes": [_as_change(r) for r in results],
+                "state": _state(bad, unread),
+                "changes": [_as_change(r, plan) for r in results],
                 "gates": [],
             },
         )
@@ -70,9 +74,16 @@ def verify(
     return Exit.BAD_ANSWER if bad else Exit.OK
 
 
-def _as_change(result: Verified) -> dict[str, object]:
+def _state(bad: list[Verified], unread: list[Verified]) -> str:
+    if not bad:
+        return "ok"
+    return "incomplete" if len(unread) == len(bad) else "failed"
+
+
+def _as_change(result: Verified, plan: Plan) -> dict[str, object]:
     return {
         **msgspec.to_builtins(result),
+        "kind": plan.changes()[result.id].kind,
         "state": "applied" if result.ok else "failed",
         "found": result.state,
         "detail": "; ".join(part for part in (result.api, result.metric) if part),
@@ -95,14 +106,19 @@ def _keeper(desk: Desk, caller: str) -> Seen:
 
 
 def _table(screen: Screen, run: str, results: list[Verified]) -> None:
-    states = Counter(r.state for r in results)
+    states = Counter[str](r.state for r in results)
     screen.line((f"run {run}", "bold"), f"  {count(len(results), 'change')} looked at again")
-    screen.line(
-        "  api      ",
-        (f"{states['holds'] + states['refused-calls']:,} as planned", "green"),
-        f", {states['gone']:,} gone, {states['drifted']:,} changed since, "
-        f"{states['unreadable']:,} not read",
-    )
+    others = [
+        f", {states[state]:,} {word}"
+        for state, word in (
+            ("gone", "gone"),
+            ("drifted", "changed since"),
+            ("unreadable", "not read"),
+        )
+        if states[state]
+    ]
+    good = f"{states['holds'] + states['refused-calls']:,} as planned"
+    screen.line("  api      ", (good, "green"), *others)
     metric = Counter(
         "clean" if r.metric.startswith("clean") else "early" if "early" in r.metric else "refused"
         for r in results
@@ -110,18 +126,30 @@ def _table(screen: Screen, run: str, results: list[Verified]) -> None:
     )
     if metric:
         screen.line(
-            f"  metric   {metric['clean']:,} without a rejected call, {metric['early']:,} too "
-            f"early to say, {metric['refused']:,} with rejected calls"
+            "  metric   ",
+            ", ".join(
+                f"{metric[state]:,} {word}"
+                for state, word in (
+                    ("clean", "without a rejected call"),
+                    ("early", "too early to say"),
+                    ("refused", "with rejected calls"),
+                )
+                if metric[state]
+            ),
         )
     bad = [r for r in results if not r.ok]
     for result in bad[:_SHOWN]:
         screen.line(
             ("  ✗ ", "red"),
-            f"{result.resource}  {result.account} {result.region}  {result.api}  {result.metric}",
+            f"{result.resource}  {result.account} {result.region}  {result.api}  "
+            f"{result.metric}".rstrip(),
+            hang=6,
         )
     if len(bad) > _SHOWN:
         screen.line(f"    and {len(bad) - _SHOWN:,} more: imdsctl verify {run} -o json")
     if bad:
-        screen.next(f"imdsctl explain {bad[0].resource}", f"imdsctl rollback {run} --only …")
+        screen.next(
+            f"imdsctl explain {bad[0].resource}", f"imdsctl rollback {run} --only {bad[0].resource}"
+        )
     else:
         screen.next("imdsctl scan", "imdsctl report -f report.html")

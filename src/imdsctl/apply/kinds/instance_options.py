@@ -1,6 +1,8 @@
 """The metadata options of one instance (ModifyInstanceMetadataOptions)."""
 
-from imdsctl.apply.handler import Handler, Look, Settled, Site
+from msgspec import structs
+
+from imdsctl.apply.handler import Handler, LeavesNothing, Look, Settled, Site
 from imdsctl.model.evidence import Unreadable
 from imdsctl.model.options import MetadataOptions
 from imdsctl.model.plan import Change
@@ -10,18 +12,19 @@ _POLL_SECONDS = 5
 _PATIENCE_SECONDS = 600
 
 
-class InstanceOptions:
+class InstanceOptions(LeavesNothing):
     """Sends only the members that differ, so that nothing else is ever switched on."""
 
     def look(self, change: Change, site: Site) -> Look:
-        """Compares all five members; `state` is left to `settle`."""
+        """Compares all five members; `pending` ones are moving."""
         found = site.fleet.instances_by_id(change.cell, [change.resource])
         if isinstance(found, Unreadable):
             return Look.failed(found)
         instance = found.get(change.resource)
         if instance is None or instance.state in ("terminated", "shutting-down"):
             return Look(state="gone", detail="the instance was terminated")
-        return Look.compared(instance.options.members(), change, after=change.after, result={})
+        look = Look.compared(instance.options.members(), change, after=change.after, result={})
+        return structs.replace(look, moving=instance.options.state == "pending")
 
     def make(self, change: Change, site: Site) -> Outcome:
         """From `before` to `after`."""

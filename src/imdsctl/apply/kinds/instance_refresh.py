@@ -4,33 +4,44 @@ from datetime import datetime
 from typing import Final
 
 from imdsctl.apply.groups import live_group, look_at_specs
-from imdsctl.apply.handler import Handler, Look, Settled, Site
+from imdsctl.apply.handler import Handler, LeavesNothing, Look, Settled, Site
 from imdsctl.model.evidence import Unreadable
-from imdsctl.model.plan import Change
+from imdsctl.model.plan import Change, Facts
 from imdsctl.ports import Outcome, RefreshStatus
 
 ACTIVE: Final = ("Pending", "InProgress", "Cancelling", "RollbackInProgress", "Baking")
 _POLL_SECONDS = 60
 _PATIENCE_SECONDS = 7 * 86_400
+_UNREAD_LOOKS = 30
 
 
-class InstanceRefresh:
+class InstanceRefresh(LeavesNothing):
     """Started once, followed to its end, and rolled back if a replacement is refused v1 calls."""
 
     def look(self, change: Change, site: Site) -> Look:
-        """`after` while our refresh runs and once the group has the new versions."""
+        """`after` while our refresh runs and once the group has the new versions.
+
+        Only this run's refresh wants the versions that this run created. So where its start got
+        no answer, one that wants them is ours, even if it has ended and AWS rolled it back.
+        """
         refreshes = site.health.refreshes(change.cell, change.resource)
         if isinstance(refreshes, Unreadable):
             return Look.failed(refreshes)
+        progress = site.progress(change.id)
         running = next((r for r in refreshes if r.status in ACTIVE), None)
         if running is not None:
-            wanted = {site.spec(spec).version for spec in change.after["specs"].values()}
-            if {spec.version for spec in running.desired} == wanted:
+            rolling_back = running.status == "RollbackInProgress" and progress.state != "in-doubt"
+            if rolling_back or (progress.undoing and _wants(running, change.before, site)):
+                return Look(state="before", moving=True, detail="on its way back")
+            if _wants(running, change.after, site):
                 return Look(state="after", result={"refresh": running.id})
             return Look(state="drifted", detail=f"instance refresh {running.id} is running")
+        ours = next((r for r in refreshes if _wants(r, change.after, site)), None)
+        if ours is not None and progress.state == "in-doubt":
+            return Look(state="after", result={"refresh": ours.id})
         look = look_at_specs(change, site)
-        if look.state == "after" and refreshes:
-            return Look(state="after", live=look.live, result={"refresh": refreshes[0].id})
+        if look.state == "after" and ours is not None:
+            return Look(state="after", live=look.live, result={"refresh": ours.id})
         return look
 
     def make(self, change: Change, site: Site) -> Outcome:
@@ -50,26 +61,34 @@ class InstanceRefresh:
         return site.control.start_refresh(change.cell, change.resource, specs, preferences)
 
     def settle(self, change: Change, site: Site, *, undoing: bool) -> Settled:
-        """Follows the newest refresh to its end, watching the replacements all the while."""
+        """Follows the refresh to its end, watching the replacements all the while."""
+        mine = "" if undoing else site.progress(change.id).result.get("refresh", "")
         since = site.clock.now()
         deadline = since.timestamp() + _PATIENCE_SECONDS
         asked_back = ""
+        unread = 0
         while site.clock.now().timestamp() < deadline:
             refreshes = site.health.refreshes(change.cell, change.resource)
-            if not isinstance(refreshes, Unreadable) and refreshes:
-                refresh = refreshes[0]
-                if refresh.status not in ACTIVE:
-                    return _ended(refresh, asked_back, undoing=undoing)
-                started = refresh.started_at or since
+            if isinstance(refreshes, Unreadable):
+                unread += 1
+                if unread > _UNREAD_LOOKS:
+                    return Settled(ok=False, detail=f"it cannot be followed: {refreshes.why}")
+            elif refreshes:
+                unread = 0
+                refresh = next((r for r in refreshes if r.id == mine), refreshes[0])
+                refused: str | Unreadable = ""
                 if not undoing and not asked_back:
-                    asked_back = self._refused_calls(change, site, started)
-                    if asked_back:
-                        site.control.rollback_refresh(change.cell, change.resource)
+                    refused = self._refused_calls(change, site, refresh.started_at or since)
+                if refresh.status not in ACTIVE:
+                    return _ended(refresh, asked_back, refused, undoing=undoing)
+                if refused and not isinstance(refused, Unreadable):
+                    asked_back = refused
+                    site.control.rollback_refresh(change.cell, change.resource)
             site.clock.sleep(_POLL_SECONDS)
         return Settled(ok=False, detail="the instance refresh did not end within a week")
 
     @staticmethod
-    def _refused_calls(change: Change, site: Site, started: datetime) -> str:
+    def _refused_calls(change: Change, site: Site, started: datetime) -> str | Unreadable:
         """What the replacements' rejected calls are, empty if there are none."""
         group = live_group(change, site)
         if isinstance(group, Look):
@@ -80,20 +99,36 @@ class InstanceRefresh:
             return ""
         rejected = site.metrics.rejected_since(change.cell, new, site.clock.now())
         if isinstance(rejected, Unreadable):
-            return ""
+            return rejected
         bad = {k: n for k, n in rejected.items() if n}
         return ", ".join(f"{k}: {n} IMDSv1 calls rejected" for k, n in sorted(bad.items()))
 
 
-def _ended(refresh: RefreshStatus, asked_back: str, *, undoing: bool) -> Settled:
-    if refresh.status == "Successful" and not asked_back:
-        return Settled(ok=True)
+def _wants(refresh: RefreshStatus, facts: Facts, site: Site) -> bool:
+    """Whether a refresh brings the group to the versions that a plan's specs name."""
+    desired = {(spec.id, spec.version) for spec in refresh.desired}
+    wanted = {(spec["id"], site.version(spec)) for spec in facts["specs"].values()}
+    return wanted <= desired
+
+
+def _ended(
+    refresh: RefreshStatus, asked_back: str, refused: str | Unreadable, *, undoing: bool
+) -> Settled:
     if refresh.status == "RollbackSuccessful":
         return Settled(
             ok=undoing, taken_back=True, detail=asked_back or refresh.reason or refresh.status
         )
-    detail = f"instance refresh {refresh.id} ended as {refresh.status}"
-    return Settled(ok=False, detail=f"{detail}: {asked_back or refresh.reason}".rstrip(": "))
+    if refresh.status != "Successful":
+        why = asked_back or refresh.reason
+        detail = f"instance refresh {refresh.id} ended as {refresh.status}: {why}"
+        return Settled(ok=False, detail=detail.rstrip(": "))
+    if isinstance(refused, Unreadable):
+        detail = f"it ended, but whether calls are rejected could not be read: {refused.why}"
+        return Settled(ok=False, detail=detail)
+    found = asked_back or refused
+    if found:
+        return Settled(ok=False, detail=f"it ended before it could be rolled back: {found}")
+    return Settled(ok=True)
 
 
 HANDLER: Handler = InstanceRefresh()
