@@ -82,6 +82,7 @@ def path_facts(given: dict[str, Any]) -> PathFacts:
             if status != "not read"
         },
         unreadable=given.get("unreadable", {}),
+        failed_gate=FailedGate(**given["failed_gate"]) if "failed_gate" in given else None,
     )
 
 

@@ -116,7 +116,12 @@ class Engine:
             self._settled.add(change.id)
             return True
         if settled.taken_back:
-            self._ledger.write(self._site.run, "undone", change.id, {"detail": settled.detail})
+            self._ledger.write(
+                self._site.run,
+                "undone",
+                change.id,
+                {"detail": settled.detail, "gate": settled.detail},
+            )
             return False
         # AWS accepted it, so it stays applied, and a rollback will take it back.
         raise Stopped(f"{change.resource}: {settled.detail}")

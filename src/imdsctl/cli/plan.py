@@ -16,7 +16,7 @@ from imdsctl.model.diagnostics import Exit, UsageError
 from imdsctl.model.plan import Plan
 from imdsctl.planner.build import FREEZE, build_plan
 from imdsctl.planner.waves import WAVES
-from imdsctl.scan.judged import judge_store, unreadable_in
+from imdsctl.scan.judged import evidence_since, judge_store, unreadable_in
 
 
 def plan(
@@ -54,7 +54,7 @@ def plan(
             cells,
             desk.policy,
             now=now,
-            scanned_at=scan.started_at,
+            scanned_at=evidence_since(desk.store),
             caller=scan.caller,
             role_name=scan.role_name,
             only=only or (),

@@ -14,7 +14,7 @@ from imdsctl.planner.build import build_plan
 from imdsctl.report.collect import collect
 from imdsctl.report.html import render_html
 from imdsctl.report.tabular import render_csv, render_json
-from imdsctl.scan.judged import judge_store
+from imdsctl.scan.judged import evidence_since, judge_store
 
 
 def report(
@@ -44,7 +44,7 @@ def report(
             cells,
             desk.policy,
             now=now,
-            scanned_at=scan.started_at,
+            scanned_at=evidence_since(desk.store),
             caller=scan.caller,
             role_name=scan.role_name,
         )

@@ -94,13 +94,15 @@ class PathFacts:
     """Everything that the rules look at for one launch path.
 
     `siblings` sums up the evidence on all that came from the path, `members` are the verdicts on
-    its instances, `unreadable` says what could not be read whole in the path's account and region.
+    its instances, `unreadable` says what could not be read whole in the path's account and region,
+    `failed_gate` is the refresh of its group that a run had to take back, while it is remembered.
     """
 
     path: LaunchPath
     siblings: Siblings
     members: Mapping[str, Verdict]
     unreadable: Mapping[str, str] = field(default_factory=dict)
+    failed_gate: FailedGate | None = None
 
     @property
     def unread(self) -> bool:

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
 
 from imdsctl.judge.facts import InstanceFacts, PathFacts, Siblings, is_mature, saw_boot
@@ -57,6 +57,8 @@ def judge_cell(evidence: CellEvidence, policy: Policy, now: datetime) -> JudgedC
         for record in present
     }
     by_id = {record.item.id: record.item for record in present}
+    memory = timedelta(days=policy.judge.remember_days)
+    remembered = {k: g for k, g in evidence.failed_gates.items() if now - g.at <= memory}
     judged = [
         judge_path(
             PathFacts(
@@ -64,6 +66,7 @@ def judge_cell(evidence: CellEvidence, policy: Policy, now: datetime) -> JudgedC
                 siblings=_path_siblings(path, siblings, by_id),
                 members={m: verdicts[m] for m in path.members if m in verdicts},
                 unreadable=evidence.unreadable,
+                failed_gate=remembered.get(path.group or ""),
             )
         )
         for path in paths

@@ -5,16 +5,20 @@ from datetime import datetime
 
 from imdsctl.judge.fleet import judge_cell
 from imdsctl.model.cell import CellEvidence, FailedGate, JudgedCell
+from imdsctl.model.diagnostics import UsageError
 from imdsctl.model.evidence import ITEM_OF, Cell, Unreadable
 from imdsctl.model.policy import Policy
 from imdsctl.ports import Journal, Store
+
+Failing = tuple[str, str, str]
+"""Account, region and resource."""
 
 
 def load_cell(
     store: Store,
     cell: Cell,
     unreadable: Mapping[str, str],
-    failed: Mapping[str, FailedGate],
+    failed: Mapping[Failing, FailedGate],
 ) -> CellEvidence:
     """Everything current about one cell, as the judge wants it."""
     return CellEvidence(
@@ -27,15 +31,17 @@ def load_cell(
         defaults=next(store.view("account-defaults", cell), None),
         images=list(store.view("images", cell)),
         unreadable=unreadable,
-        failed_gates=failed,
+        failed_gates={r: gate for (a, g, r), gate in failed.items() if (a, g) == cell},
     )
 
 
-def failed_gates(journal: Journal) -> dict[str, FailedGate]:
-    """The instances that failed a gate in any run, each with the newest one."""
-    found: dict[str, FailedGate] = {}
+def failed_gates(journal: Journal) -> dict[Failing, FailedGate]:
+    """The instances and groups that failed a gate in any run, each with the newest one."""
+    found: dict[Failing, FailedGate] = {}
     for run in reversed(journal.runs()):
-        resources = {c.id: c.resource for c in journal.plan_of(run.id).changes().values()}
+        resources = {
+            c.id: (*c.cell, c.resource) for c in journal.plan_of(run.id).changes().values()
+        }
         for entry in journal.entries(run.id):
             why = entry.data.get("gate")
             if entry.event == "undone" and why and entry.subject in resources:
@@ -50,6 +56,18 @@ def unreadable_in(store: Store) -> list[Unreadable]:
         for r in store.readings()
         if not r.complete
     ]
+
+
+def evidence_since(store: Store) -> datetime:
+    """When the oldest part of what is known of instances was read: a plan is as old as that.
+
+    Raises:
+        UsageError: no reading of instances has ended yet.
+    """
+    times = [r.observed_at for r in store.readings() if r.what == "instances"]
+    if not times:
+        raise UsageError("no scan has read any instances yet", hint="run `imdsctl scan` again")
+    return min(times)
 
 
 def judge_store(
