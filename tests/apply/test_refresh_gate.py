@@ -108,6 +108,13 @@ def test_a_v1_caller_at_boot_fails_the_first_replacement_and_aws_rolls_the_group
     assert {one["options"]["http_tokens"] for one in running(aws, "quiet").values()} == {"required"}
     assert aws_view(CELLS)[HOME]["groups"]["edge"] == now["groups"]["edge"]
     assert aws_view(CELLS)[HOME]["templates"]["edge"] == now["templates"]["edge"]
+
+    # The next plan does not try the same again.
+    again = prepared(operator)
+    assert not changes_of(again, "instance-refresh")
+    (held,) = [h for h in again["held"] if h["name"] == "edge" and "/" in h["resource"]]
+    assert held["status"] == "blocked"
+    assert held["reasons"][0]["rule"] == "failed-gate"
     assert len(cut_off(aws)) == 1
 
 

@@ -7,7 +7,7 @@ import pytest
 from botocore.parsers import ResponseParserError, create_parser
 
 from imdsctl.aws import values
-from imdsctl.aws.fastpath import INSTANCE, parse_page, take_instances
+from imdsctl.aws.fastpath import MEMBERS, parse_page, rows_of, take_instances
 from imdsctl.model.evidence import Cell
 
 NS = "http://ec2.amazonaws.com/doc/2016-11-15/"
@@ -32,7 +32,8 @@ FULL = """<item><instanceId>i-1</instanceId><imageId>ami-1</imageId>
 <item><key>aws:autoscaling:groupName</key><value>web</value></item>
 <item><key>aws:ec2launchtemplate:id</key><value>lt-1</value></item>
 <item><key>aws:ec2launchtemplate:version</key><value>5</value></item>
-<item><key>umlaut ä</key><value/></item><item><value>first</value><key>turned</key></item></tagSet>
+<item><key>umlaut ä</key><value/></item><item><key>a &#x27;quote&#39;</key><value> </value>
+</item></tagSet>
 <networkInterfaceSet><item><networkInterfaceId>eni-1</networkInterfaceId><tagSet><item>
 <key>not</key><value>the instance's</value></item></tagSet><operator><managed>false</managed>
 </operator></item></networkInterfaceSet>
@@ -40,6 +41,7 @@ FULL = """<item><instanceId>i-1</instanceId><imageId>ami-1</imageId>
 <httpPutResponseHopLimit>2</httpPutResponseHopLimit><httpEndpoint>enabled</httpEndpoint>
 <httpProtocolIpv6>disabled</httpProtocolIpv6><instanceMetadataTags>enabled</instanceMetadataTags>
 <brandNew>of next year</brandNew></metadataOptions><brandNew><x>y</x></brandNew></item>"""
+TURNED = FULL.replace("<key>umlaut ä</key><value/>", "<value>first</value><key>turned</key>")
 BARE = """<item><instanceId>i-2</instanceId><instanceState><name>terminated</name></instanceState>
 <launchTime>2026-01-02T03:04:05Z</launchTime><tagSet/><metadataOptions/><placement/>
 <instanceType></instanceType></item>"""
@@ -64,10 +66,6 @@ def stock(body: bytes) -> dict[str, Any]:
     return parsed
 
 
-def rows(parsed: dict[str, Any]) -> list[dict[str, Any]]:
-    return [row for r in parsed["Reservations"] for row in r.get("Instances", ())]
-
-
 def ours(body: bytes) -> tuple[dict[str, Any], bytes]:
     """What the hook puts into the answer, and what it leaves to the parser."""
     answer: dict[str, Any] = {"status_code": 200, "headers": {}, "body": body, "context": {}}
@@ -76,34 +74,19 @@ def ours(body: bytes) -> tuple[dict[str, Any], bytes]:
     return taken, answer["body"]
 
 
-def only_known(row: dict[str, Any], members: Any) -> dict[str, Any]:
-    """A row of botocore's, with nothing but the members that the fast path reads."""
-    known: dict[str, Any] = {}
-    for member, kind in members.values():
-        if member not in row:
-            continue
-        value = row[member]
-        if isinstance(kind, tuple):
-            known[member] = [only_known(item, kind[0]) for item in value]
-        elif isinstance(kind, dict):
-            known[member] = only_known(value, kind)
-        else:
-            known[member] = value
-    return known
-
-
 def assert_same(body: bytes) -> int:
     taken, left = ours(body)
     expected = stock(body)
     assert b"instancesSet" not in left, "the hook did not read this page at all"
-    assert rows(taken) == [only_known(row, INSTANCE) for row in rows(expected)]
-    assert [values.instance(row, CELL) for row in rows(taken)] == [
-        values.instance(row, CELL) for row in rows(expected)
+    rows = list(rows_of(taken))
+    assert rows == list(rows_of(expected))
+    assert [values.instance(row, CELL) for row in rows] == [
+        values.instance(row, CELL) for row in rows_of(expected)
     ]
     assert taken.get("NextToken") == expected.get("NextToken")
     # The stub that is left keeps the request id for the answer's metadata.
     assert stock(left)["ResponseMetadata"] == expected["ResponseMetadata"]
-    return len(rows(taken))
+    return len(rows)
 
 
 EDGES = {
@@ -119,8 +102,27 @@ EDGES = {
     "no namespace": page(FULL, root=""),
     "another namespace": page(FULL, root='xmlns="http://ec2.amazonaws.com/doc/2099-01-01/"'),
     "a prefix": page(FULL, root=f'xmlns="{NS}" xmlns:x="urn:x"'),
+    "numbered characters that are not ours": page(FULL.replace("ami-1", "&#65;&#x1F600;")),
+    "no tags at all": page(BARE.replace("<tagSet/>", "")),
     "new members at the top": page(FULL, after="<brandNew>1</brandNew>"),
 }
+
+
+def test_every_member_is_one_of_the_apis_own() -> None:
+    instances = OUTPUT.members["Reservations"].member.members["Instances"].member
+    for path, member in MEMBERS.items():
+        shape = instances
+        for element, name in zip(path.split("/"), member.split("."), strict=True):
+            shape = shape.members[name]
+            assert shape.serialization["name"] == element
+
+
+def test_a_full_instance_has_every_member() -> None:
+    (row,) = parse_page(page(FULL).encode()).rows
+    assert set(row) == {*MEMBERS.values(), "Tags"}
+    assert row["MetadataOptions.HttpPutResponseHopLimit"] == 2
+    assert row["Operator.Managed"] is True
+    assert row["Tags"]["aws:autoscaling:groupName"] == "web"
 
 
 @pytest.mark.parametrize("name", EDGES)
@@ -187,6 +189,20 @@ LEFT_TO_BOTOCORE = {
     "a hop limit that is no number": page(FULL.replace(">2</http", ">two</http")),
     "a time that is none": page(FULL.replace("2026-01-02T03:04:05.678Z", "yesterday")),
     "a time without a zone": page(FULL.replace("05.678Z", "05")),
+    "a structure twice": page(FULL.replace("<reason/>", "<metadataOptions/>")),
+    "a structure's member twice": page(
+        FULL.replace("<brandNew>of", "<state>x</state><brandNew>of")
+    ),
+    "an element where text should be": page(FULL.replace("ami-1", "ami-<x>1</x>")),
+    "a tag with its value first": page(TURNED),
+    "a tag without a value": page(FULL.replace("<value>web</value>", "")),
+    "a tag with two values": page(FULL.replace("<value>web</value>", "<value>a</value><value/>")),
+    "a tag with two keys": page(FULL.replace("<value>web</value>", "<key>a</key><value/>")),
+    "a tag with something new": page(FULL.replace("<value>web</value>", "<value>a</value><new/>")),
+    "text where a list should be": page(FULL.replace("<platform>", "<tagSet>x</tagSet><platform>")),
+    "our separator": page(FULL.replace("ami-1", "ami-\x91")),
+    "our separator by its number": page(FULL.replace("ami-1", "ami-&#145;")),
+    "our separator by its hexadecimal number": page(FULL.replace("ami-1", "ami-&#x0091;")),
     "two tokens": page(FULL, after="<nextToken>a</nextToken><nextToken>b</nextToken>"),
 }
 
