@@ -7,6 +7,7 @@ from imdsctl.aws import values
 from imdsctl.aws.batches import in_batches
 from imdsctl.aws.clients import Clients
 from imdsctl.aws.errors import AWS_ERRORS, code_of, unreadable
+from imdsctl.aws.fastpath import rows_of
 from imdsctl.model.evidence import (
     AccountDefaults,
     Cell,
@@ -74,7 +75,7 @@ class AwsFleet:
             "instances",
             "ec2",
             "DescribeInstances",
-            _instances_of,
+            rows_of,
             values.instance,
             parameters,
         )
@@ -92,7 +93,7 @@ class AwsFleet:
                 parameters["IncludeManagedResources"] = True
             try:
                 for page in self._clients.pages(cell, "ec2", "DescribeInstances", **parameters):
-                    for row in _instances_of(page):
+                    for row in rows_of(page):
                         found[row["InstanceId"]] = values.instance(row, cell)
             except AWS_ERRORS as problem:
                 return self._unreadable(cell, "instances", problem, len(found))
@@ -282,11 +283,6 @@ class AwsFleet:
     def _unreadable(self, cell: Cell, what: str, problem: Exception, seen: int = 0) -> Unreadable:
         own = self._clients.accounts.is_own(cell.account)
         return unreadable(cell, what, problem, own=own, seen=seen)
-
-
-def _instances_of(page: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    for reservation in page["Reservations"]:
-        yield from reservation.get("Instances", ())
 
 
 def _lacking(cell: Cell, what: str, problem: LookupError, seen: int) -> Unreadable:

@@ -7,8 +7,11 @@ without a data point says nothing; it is not zero.
 """
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from itertools import compress
+from operator import itemgetter
 from typing import Final
 
 from msgspec.structs import replace
@@ -227,7 +230,7 @@ class AwsMetrics:
         return unreadable(cell, "calls", problem, own=own, seen=seen)
 
 
-_NOTHING: Final = Series("", "Complete", 0, 0.0, 0.0, [])
+_NOTHING: Final = Series("", "Complete", 0, 0.0, 0.0)
 
 
 def _worst(*series: Series | None) -> str:
@@ -262,12 +265,14 @@ def _joined(earlier: Series, later: Series) -> Series:
         earlier.points + later.points,
         min(earlier.first, later.first),
         max(earlier.last, later.last),
-        earlier.calls + later.calls,
+        earlier.times + later.times,
+        earlier.values + later.values,
     )
 
 
 def _sum_from(series: Series, begin: float) -> int:
-    return round(sum(value for time, value in series.calls if time >= begin))
+    points = zip(series.times, series.values, strict=True)
+    return round(sum(value for time, value in points if time >= begin))
 
 
 def _calls(
@@ -296,28 +301,60 @@ def _metric(series: Series | None, first: datetime, end: datetime) -> Metric | N
     """The sums of one metric; None where there is no data point at all."""
     if series is None or not series.points:
         return None
-    first_data, last_data = _time(series.first), _time(series.last)
-    if not series.calls:
-        return Metric(hours_with_data=series.points, first_data=first_data, last_data=last_data)
+    if not series.values:
+        return _quiet(series.points, series.first, series.last)
     midnight = int(first.timestamp()) // _DAY
-    per_day = [0] * (int(end.timestamp()) // _DAY - midnight + 1)
-    per_hour = [0] * 24
-    for time, value in series.calls:
-        count, hour = round(value), int(time) // _HOUR
-        per_day[hour // 24 - midnight] += count
-        per_hour[hour % 24] += count
-    times = [time for time, _ in series.calls]
+    days = int(end.timestamp()) // _DAY - midnight + 1
+    by_day, by_hour = _places(series.times, midnight, days)
+    per_day = _sums(series.values, by_day)
+    called = list(compress(series.times, series.values))
     return Metric(
         total=sum(per_day),
         hours_with_data=series.points,
-        hours_with_calls=len(times),
-        first_call=_time(min(times)),
-        last_call=_time(max(times)),
-        first_data=first_data,
-        last_data=last_data,
+        hours_with_calls=len(called),
+        first_call=_time(min(called)),
+        last_call=_time(max(called)),
+        first_data=_time(series.first),
+        last_data=_time(series.last),
         per_day=per_day,
-        per_hour_of_day=per_hour,
+        per_hour_of_day=_sums(series.values, by_hour),
     )
+
+
+@lru_cache(maxsize=1024)
+def _quiet(points: int, first: float, last: float) -> Metric:
+    """A metric without any call: most are, and most of those look the same."""
+    return Metric(hours_with_data=points, first_data=_time(first), last_data=_time(last))
+
+
+_Places = list[Callable[[tuple[float, ...]], tuple[float, ...]]]
+"""What takes the values of each day, or of each hour of the day, out of a metric's values."""
+
+
+@lru_cache(maxsize=64)
+def _places(times: tuple[float, ...], midnight: int, days: int) -> tuple[_Places, _Places]:
+    """Which of a metric's points belong to each day from `midnight` on, and to each UTC hour.
+
+    Metrics mostly have the same times, and then this is found out once.
+    """
+    by_day: list[list[int]] = [[] for _ in range(days)]
+    by_hour: list[list[int]] = [[] for _ in range(24)]
+    for place, time in enumerate(times):
+        hour = int(time) // _HOUR
+        by_day[hour // 24 - midnight].append(place)
+        by_hour[hour % 24].append(place)
+    return [_getter(day) for day in by_day], [_getter(hour) for hour in by_hour]
+
+
+def _getter(places: list[int]) -> Callable[[tuple[float, ...]], tuple[float, ...]]:
+    if len(places) > 1:
+        return itemgetter(*places)
+    # Of a single place, itemgetter would give the value itself.
+    return itemgetter(slice(places[0], places[0] + 1) if places else slice(0))
+
+
+def _sums(values: tuple[float, ...], places: _Places) -> list[int]:
+    return [round(sum(values_at(values))) for values_at in places]
 
 
 def _time(seconds: float) -> datetime:

@@ -8,7 +8,7 @@ and last time. The question, a few hundred times the same structure, is written 
 As with the instances, what is not as expected is left to botocore, and a contract test compares.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any, Final
 
 import msgspec
@@ -58,8 +58,8 @@ class Series(Struct, frozen=True, gc=False):
     """One metric's points in one answer.
 
     `points` counts them; `first` and `last` are the earliest and the latest time (0 where
-    there is none); `calls` holds the points whose value is not zero. Times are seconds since the
-    epoch, in UTC.
+    there is none); `times` and `values` are the points themselves where any value is not zero,
+    and empty otherwise. Times are seconds since the epoch, in UTC.
     """
 
     id: str
@@ -67,10 +67,13 @@ class Series(Struct, frozen=True, gc=False):
     points: int
     first: float
     last: float
-    calls: list[tuple[float, float]]
+    times: tuple[float, ...] = ()
+    values: tuple[float, ...] = ()
 
 
-def summarise(metric: str, status: str, times: Sequence[float], values: Sequence[float]) -> Series:
+def summarise(
+    metric: str, status: str, times: tuple[float, ...], values: tuple[float, ...]
+) -> Series:
     """The series with these points.
 
     Raises:
@@ -79,9 +82,11 @@ def summarise(metric: str, status: str, times: Sequence[float], values: Sequence
     if len(times) != len(values):
         raise MalformedSeriesError(metric)
     if not times:
-        return Series(metric, status, 0, 0.0, 0.0, [])
-    calls = [(time, value) for time, value in zip(times, values, strict=True) if value]
-    return Series(metric, status, len(times), min(times), max(times), calls)
+        return Series(metric, status, 0, 0.0, 0.0)
+    first, last = min(times), max(times)
+    if not any(values):
+        return Series(metric, status, len(times), first, last)
+    return Series(metric, status, len(times), first, last, times, values)
 
 
 _EMPTY: Final = Raw(b"[]")
@@ -106,22 +111,26 @@ class _Answer(Struct):
 
 
 _answer = msgspec.json.Decoder(_Answer)
-_numbers = msgspec.json.Decoder(list[float])
+_numbers = msgspec.json.Decoder(tuple[float, ...])
 
 
-def _series(result: _Result) -> Series:
+def _series(result: _Result, known: dict[bytes, tuple[float, ...]]) -> Series:
+    """One metric's points; `known` are times that were read already.
+
+    The metrics of one answer mostly have the same times: most instances run all the time.
+    """
     times, values = bytes(result.Timestamps), bytes(result.Values)
     count = values.count(b",")
     # Nothing but these characters is a list of zeros, and then its commas say how many.
     zeros = not values.translate(None, b"[]0., ")
     if not (zeros and b"0" in values and times.count(b",") == count):
-        return summarise(
-            result.Id, result.StatusCode, _numbers.decode(times), _numbers.decode(values)
-        )
+        if times not in known:
+            known[times] = _numbers.decode(times)
+        return summarise(result.Id, result.StatusCode, known[times], _numbers.decode(values))
     # The first and the last of them, without making numbers of those between.
     one = float(times[1 : times.index(b",") if count else -1])
     other = float(times[times.rindex(b",") + 1 : -1]) if count else one
-    return Series(result.Id, result.StatusCode, count + 1, min(one, other), max(one, other), [])
+    return Series(result.Id, result.StatusCode, count + 1, min(one, other), max(one, other))
 
 
 def take_series(
@@ -133,7 +142,8 @@ def take_series(
         return
     try:
         answer = _answer.decode(response_dict["body"])
-        series = [_series(result) for result in answer.MetricDataResults]
+        known: dict[bytes, tuple[float, ...]] = {}
+        series = [_series(result, known) for result in answer.MetricDataResults]
     except (msgspec.DecodeError, MalformedSeriesError, ValueError):
         # botocore's own parser decides whether it is garbled, or merely unusual.
         return
@@ -160,8 +170,8 @@ def series_of(answer: dict[str, Any]) -> Iterator[Series]:
         yield summarise(
             result["Id"],
             result.get("StatusCode", "Complete"),
-            [time.timestamp() for time in result.get("Timestamps", ())],
-            result.get("Values", []),
+            tuple(time.timestamp() for time in result.get("Timestamps", ())),
+            tuple(result.get("Values", ())),
         )
 
 

@@ -58,33 +58,42 @@ def tags(row: Row) -> dict[str, str]:
 
 
 def instance(row: Row, cell: Cell) -> Instance:
-    """An instance of DescribeInstances."""
-    its_tags = tags(row)
-    operator = row.get("Operator") or {}
-    profile = row.get("IamInstanceProfile", {}).get("Arn")
-    template_id = its_tags.get(_TEMPLATE_ID_TAG)
+    """An instance of DescribeInstances, from a row of `fastpath.rows_of`."""
+    get = row.get
+    its_tags: dict[str, str] = row["Tags"]
+    profile, template_id = get("IamInstanceProfile.Arn"), its_tags.get(_TEMPLATE_ID_TAG)
     template = None
     if template_id:
         version = its_tags.get(_TEMPLATE_VERSION_TAG, "")
         template = TemplateSpec(id=template_id, name="", version=version)
+    operator = None
+    if get("Operator.Managed"):
+        operator = get("Operator.Principal") or "aws"
     return Instance(
         id=row["InstanceId"],
         account=cell.account,
         region=cell.region,
-        state=row["State"]["Name"],
-        options=options(row.get("MetadataOptions")),
+        state=row["State.Name"],
+        options=MetadataOptions(
+            http_tokens=get("MetadataOptions.HttpTokens"),
+            http_put_response_hop_limit=get("MetadataOptions.HttpPutResponseHopLimit"),
+            http_endpoint=get("MetadataOptions.HttpEndpoint"),
+            http_protocol_ipv6=get("MetadataOptions.HttpProtocolIpv6"),
+            instance_metadata_tags=get("MetadataOptions.InstanceMetadataTags"),
+            state=get("MetadataOptions.State"),
+        ),
         launched_at=row["LaunchTime"].astimezone(UTC),
-        image=row.get("ImageId", ""),
-        instance_type=row.get("InstanceType", ""),
+        image=get("ImageId", ""),
+        instance_type=get("InstanceType", ""),
         name=its_tags.get("Name", ""),
         profile=profile.rpartition("/")[2] if profile else None,
         group=its_tags.get(_GROUP_TAG),
         template=template,
-        operator=(operator.get("Principal") or "aws") if operator.get("Managed") else None,
-        lifecycle=row.get("InstanceLifecycle") or None,
-        platform=(row.get("Platform") or "").lower() or None,
-        architecture=row.get("Architecture"),
-        zone=row.get("Placement", {}).get("AvailabilityZone"),
+        operator=operator,
+        lifecycle=get("InstanceLifecycle") or None,
+        platform=(get("Platform") or "").lower() or None,
+        architecture=get("Architecture"),
+        zone=get("Placement.AvailabilityZone"),
         tags=its_tags,
     )
 

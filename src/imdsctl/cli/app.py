@@ -18,10 +18,20 @@ COMMANDS: Final[dict[str, str]] = {
     "rollback": "Restore what a run changed.",
     "runs": "Past and open runs.",
     "report": "The report: HTML, JSON or CSV.",
+    "host": "On the instance itself: what its metadata service answers.",
+    "emulate": "An instance's metadata service (IMDS) to test software against.",
+    "rehearse": "Run a command where only IMDSv2 answers; says what it called and what broke.",
     "simulate": "The simulated AWS over HTTP, on loopback.",
     "demo": "The whole story on the simulated AWS.",
 }
 """Every command, in the order in which one uses them."""
+
+SUBCOMMANDS: Final[dict[str, dict[str, str]]] = {
+    "host": {
+        "probe": "v1, v2, credentials, containers: what IMDS answers here.",
+    },
+}
+"""The commands that are several; each is a function of its name in the command's module."""
 
 
 class _Environment(cyclopts.config.Env):
@@ -55,5 +65,12 @@ def build_app() -> cyclopts.App:
         help_epilogue="Start with `imdsctl demo`, or read your own account: `imdsctl scan`.",
     )
     for order, (name, text) in enumerate(COMMANDS.items()):
+        if name in SUBCOMMANDS:
+            several = cyclopts.App(name=name, help=text, sort_key=order)
+            for sub, sub_text in SUBCOMMANDS[name].items():
+                where = f"imdsctl.cli.{name}:{sub}"
+                several.command(where, name=sub, help=sub_text, **settings)
+            app.command(several)
+            continue
         app.command(f"imdsctl.cli.{name}:{name}", name=name, help=text, sort_key=order, **settings)
     return app

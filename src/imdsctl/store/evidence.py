@@ -4,37 +4,50 @@ from collections.abc import Iterator, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, TextClause, text
+from sqlalchemy import Connection, text
 
 from imdsctl.model.evidence import ITEM_OF, Calls, Cell, Item, Reading, Recorded
 from imdsctl.ports import Posture, ScanRecord
 from imdsctl.store.database import Database, to_text, to_time
-from imdsctl.store.rows import distinct, to_days, to_recorded, to_row
+from imdsctl.store.rows import CALLS_DAY, EVIDENCE, distinct, to_days, to_recorded, to_row
 
 _CHUNK = 500
 """Rows held in memory at a time while a view is read."""
 
 _KINDS = list(ITEM_OF)
 
-_ADD = text("""
-    INSERT INTO evidence (
-        reading, subject, name, parent, state, posture, pending, v1_total, rejected_total,
-        first_day, last_day, body
-    ) VALUES (
-        :reading, :subject, :name, :parent, :state, :posture, :pending, :v1_total, :rejected_total,
-        :first_day, :last_day, :body
-    )
-    ON CONFLICT (reading, subject) DO UPDATE SET
-        name = excluded.name, parent = excluded.parent, state = excluded.state,
-        posture = excluded.posture, pending = excluded.pending, v1_total = excluded.v1_total,
-        rejected_total = excluded.rejected_total, first_day = excluded.first_day,
-        last_day = excluded.last_day, body = excluded.body
-""")
+
+class _Insert:
+    """An INSERT of many rows, each a tuple.
+
+    SQLite takes such rows as they are; passing each through SQLAlchemy's parameter processing
+    would be most of what a scan spends on its store.
+    """
+
+    def __init__(self, table: str, columns: Sequence[str], otherwise: str = "") -> None:
+        self._columns = columns
+        into = f"INSERT INTO {table} ({', '.join(columns)}) VALUES "  # noqa: S608 (constants)
+        self._plain = f"{into}({', '.join('?' * len(columns))}) {otherwise}"
+        self._named = text(f"{into}({', '.join(f':{name}' for name in columns)}) {otherwise}")
+
+    def run(self, connection: Connection, rows: Sequence[tuple[Any, ...]]) -> int | None:
+        """Execute it and return how many rows were written, None where the driver cannot tell."""
+        if connection.dialect.name == "sqlite":
+            return connection.exec_driver_sql(self._plain, rows).rowcount
+        named = [dict(zip(self._columns, row, strict=True)) for row in rows]
+        connection.execute(self._named, named)
+        return None
+
+
+_ADD_NEW = _Insert("evidence", EVIDENCE, "ON CONFLICT (reading, subject) DO NOTHING")
+_ADD = _Insert(
+    "evidence",
+    EVIDENCE,
+    "ON CONFLICT (reading, subject) DO UPDATE SET "
+    + ", ".join(f"{name} = excluded.{name}" for name in EVIDENCE[2:]),
+)
 _FORGET_DAYS = text("DELETE FROM calls_day WHERE reading = :reading AND subject = :subject")
-_ADD_DAY = text("""
-    INSERT INTO calls_day (reading, subject, day, v1, rejected)
-    VALUES (:reading, :subject, :day, :v1, :rejected)
-""")
+_ADD_DAY = _Insert("calls_day", CALLS_DAY)
 
 _NEW_BASE = text("""
     INSERT INTO view_base (what, account, region, reading)
@@ -132,18 +145,6 @@ _PRUNE = (
 )
 
 
-def _bulk(connection: Connection, statement: TextClause, rows: Sequence[dict[str, Any]]) -> None:
-    """Execute a statement for many rows.
-
-    SQLite takes rows and `:name` parameters as they are; passing each row through SQLAlchemy's
-    parameter processing would be most of what a scan spends on its store.
-    """
-    if connection.dialect.name == "sqlite":
-        connection.exec_driver_sql(statement.text, list(rows))
-    else:
-        connection.execute(statement, rows)
-
-
 class EvidenceStore:
     """`ports.Store`, the part about evidence.
 
@@ -205,18 +206,22 @@ class EvidenceStore:
         """
         if not items:
             return
-        rows = [to_row(reading, item) for item in distinct(items)]
+        items = distinct(items)
+        rows = [to_row(reading, item) for item in items]
+        calls = [item for item in items if isinstance(item, Calls)]
+        days = [day for item in calls for day in to_days(reading, item)]
         with self._database.write() as connection:
             what = _open_reading(connection, reading).what
             if not all(isinstance(item, ITEM_OF[what]) for item in items):
                 raise ValueError(f"reading {reading} takes {what} only")
-            _bulk(connection, _ADD, rows)
-            if what == "calls":
-                calls = [item for item in distinct(items) if isinstance(item, Calls)]
-                forgotten = [{"reading": reading, "subject": item.id} for item in calls]
-                _bulk(connection, _FORGET_DAYS, forgotten)
-                if days := [day for item in calls for day in to_days(reading, item)]:
-                    _bulk(connection, _ADD_DAY, days)
+            if _ADD_NEW.run(connection, rows) != len(rows):
+                # Some were there already, or nobody can tell: the last word counts.
+                _ADD.run(connection, rows)
+                if calls:
+                    again = [{"reading": reading, "subject": item.id} for item in calls]
+                    connection.execute(_FORGET_DAYS, again)
+            if days:
+                _ADD_DAY.run(connection, days)
 
     def end_reading(self, reading: int, *, complete: bool, why: str | None = None) -> None:
         """See `ports.Store.end_reading`; from here on it counts.

@@ -1,7 +1,9 @@
 """Items to rows and back: the body is JSON, what is counted or looked up has a column."""
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import date, timedelta
+from functools import lru_cache
+from itertools import zip_longest
 from typing import Any, Final
 
 import msgspec
@@ -13,72 +15,69 @@ from imdsctl.model.evidence import (
     Image,
     Instance,
     Item,
-    Metric,
     Recorded,
     TemplateVersion,
 )
 from imdsctl.store.database import to_time
 
 _DECODERS: Final = {what: msgspec.json.Decoder(item) for what, item in ITEM_OF.items()}
-_NARROW: Final = {
-    "name": None,
-    "parent": None,
-    "state": None,
-    "posture": None,
-    "pending": None,
-    "v1_total": None,
-    "rejected_total": None,
-    "first_day": None,
-    "last_day": None,
-}
+EVIDENCE: Final = (
+    "reading",
+    "subject",
+    "name",
+    "parent",
+    "state",
+    "posture",
+    "pending",
+    "v1_total",
+    "rejected_total",
+    "first_day",
+    "last_day",
+    "body",
+)
+"""The columns of the rows that `to_row` makes."""
+
+CALLS_DAY: Final = ("reading", "subject", "day", "v1", "rejected")
+"""The columns of the rows that `to_days` makes."""
+
+_encode: Final = msgspec.json.Encoder().encode
+_UNUSED: Final = (None,) * (len(EVIDENCE) - 3)
 
 
-def to_row(reading: int, item: Item) -> dict[str, Any]:
+def to_row(reading: int, item: Item) -> tuple[Any, ...]:
     """The evidence row of an item; columns that its kind does not use are None."""
-    return {
-        **_NARROW,
-        **_narrow(item),
-        "reading": reading,
-        "subject": item.id,
-        "body": msgspec.json.encode(item),
-    }
+    return (reading, item.id, *_narrow(item), _encode(item))
 
 
-def _narrow(item: Item) -> dict[str, Any]:
-    match item:
-        case Instance():
-            return {
-                "name": item.name or None,
-                "state": item.state,
-                "posture": item.options.posture,
-                "pending": int(item.options.state == "pending"),
-            }
-        case Calls():
-            days = [_day(item, index) for index in (0, _days(item) - 1)] if _days(item) else [None]
-            return {
-                "v1_total": item.v1.total if item.v1 else None,
-                "rejected_total": item.rejected.total if item.rejected else None,
-                "first_day": days[0],
-                "last_day": days[-1],
-            }
-        case TemplateVersion():
-            return {"name": item.template_name, "parent": item.template_id}
-        case Image():
-            return {"name": item.name or None}
-        case _:
-            return {}
+def _narrow(item: Item) -> tuple[Any, ...]:
+    """What stands between subject and body."""
+    if isinstance(item, Instance):
+        options = item.options
+        pending = int(options.state == "pending")
+        named = (item.name or None, None, item.state, options.posture, pending)
+        return (*named, None, None, None, None)
+    if isinstance(item, Calls):
+        v1, rejected = item.v1, item.rejected
+        totals = (v1.total if v1 else None, rejected.total if rejected else None)
+        days = _days(item)
+        span = (_day(item, 0), _day(item, days - 1)) if days else (None, None)
+        return (None, None, None, None, None, *totals, *span)
+    if isinstance(item, TemplateVersion):
+        return (item.template_name, item.template_id, *_UNUSED[2:])
+    if isinstance(item, Image):
+        return (item.name or None, *_UNUSED[1:])
+    return _UNUSED
 
 
-def to_days(reading: int, item: Calls) -> list[dict[str, Any]]:
+def to_days(reading: int, item: Calls) -> list[tuple[Any, ...]]:
     """A row for every day on which something called."""
-    rows = []
-    for index in range(_days(item)):
-        v1, rejected = _on(item.v1, index), _on(item.rejected, index)
-        if v1 or rejected:
-            day = _day(item, index)
-            row = {"reading": reading, "subject": item.id, "day": day}
-            rows.append({**row, "v1": v1, "rejected": rejected})
-    return rows
+    v1 = item.v1.per_day if item.v1 else ()
+    rejected = item.rejected.per_day if item.rejected else ()
+    return [
+        (reading, item.id, _day(item, index), *counts)
+        for index, counts in enumerate(zip_longest(v1, rejected, fillvalue=0))
+        if any(counts)
+    ]
 
 
 def to_recorded(row: Row[Any]) -> Recorded[Any]:
@@ -102,8 +101,9 @@ def _days(item: Calls) -> int:
 
 
 def _day(item: Calls, index: int) -> str:
-    return (item.window_start.date() + timedelta(days=index)).isoformat()
+    return _date(item.window_start.date(), index)
 
 
-def _on(metric: Metric | None, index: int) -> int:
-    return metric.per_day[index] if metric and index < len(metric.per_day) else 0
+@lru_cache(maxsize=1024)
+def _date(first: date, index: int) -> str:
+    return (first + timedelta(days=index)).isoformat()
