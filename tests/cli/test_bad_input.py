@@ -5,7 +5,8 @@ import sqlite3
 from pathlib import Path
 
 import pytest
-from conftest import Imdsctl, Said
+
+from cli.conftest import Imdsctl, Said
 
 
 def refused(said: Said, *words: str, code: int = 2) -> None:

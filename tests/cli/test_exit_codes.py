@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import ANSI, DENIED, FLEET, Imdsctl, StartAws, process
 
+from cli.conftest import ANSI, DENIED, FLEET, Imdsctl, StartAws, process
 from imdsctl.aws.clock import RealClock
 from imdsctl.simulator.server import SimulatedAws
 from imdsctl.store import open_store

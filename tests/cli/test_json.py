@@ -7,8 +7,8 @@ from typing import Any
 
 import msgspec
 import pytest
-from conftest import DENIED, FLEET, Imdsctl, Said, StartAws
 
+from cli.conftest import DENIED, FLEET, Imdsctl, Said, StartAws
 from imdsctl.cli.answers import ANSWERS
 from imdsctl.cli.schemas import schemas
 from imdsctl.model.plan import Plan

@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from conftest import FLEET, process
+from cli.conftest import FLEET, process
 
 
 def test_the_two_lines_that_simulate_prints_are_all_it_takes(tmp_path: Path) -> None:

@@ -11,8 +11,8 @@ import termios
 from pathlib import Path
 
 import pytest
-from conftest import ANSI, Imdsctl, process
 
+from cli.conftest import ANSI, Imdsctl, process
 from imdsctl.cli.app import COMMANDS
 
 WIDTH = 80
