@@ -1,0 +1,63 @@
+"""Taking what could be a secret out of a command line before anyone keeps it."""
+
+from __future__ import annotations
+
+import re
+
+HIDDEN = "***"
+
+_HEADER = re.compile(
+    r"(?i)\b(x-aws-ec2-metadata-token|authorization|proxy-authorization|cookie|x-api-key"
+    r"|x-amz-security-token)(\s*[:=]\s*).*"
+)
+_NAMED = re.compile(
+    r"(?i)([\w.-]*(?:secret|token|passw(?:or)?d|passphrase|credential|api[-_]?key|access[-_]?key)"
+    r"[\w.-]*)([=:])(?!//)[^\s&,;\"']+"
+)
+_OPTION = re.compile(
+    r"(?i)--?[\w.-]*(?:secret|token|passw(?:or)?d|passphrase|credential|api-?key|access-?key)[\w.-]*"
+)
+_USER_OPTIONS = ("-u", "--user", "--proxy-user", "-U")
+_IN_URL = re.compile(r"(?i)(\b[a-z][a-z0-9+.-]*://)[^\s/@]+@")
+_KEY_ID = re.compile(r"\b(AKIA|ASIA|AROA|AIDA)[A-Z0-9]{12,}")
+_LONG = re.compile(r"(?<![\w/.-])[A-Za-z0-9+/_=-]{40,}(?![\w/.-])")
+_METADATA_TOKEN = re.compile(r"AQAE?A[A-Za-z0-9_-]{20,}={0,2}")
+_MOST_ARGUMENTS = 64
+_LONGEST_ARGUMENT = 1024
+
+
+def redact(arguments: list[str]) -> list[str]:
+    """The arguments of a process without tokens, keys and passwords, as far as they show.
+
+    Options and headers whose names say so lose their values; so do user names in URLs, key ids,
+    and long runs of letters that look like keys. It errs towards hiding: what is only long and
+    random is hidden, too.
+    """
+    clean: list[str] = []
+    hide_next = False
+    for argument in arguments[:_MOST_ARGUMENTS]:
+        if hide_next and not argument.startswith("--"):
+            clean.append(HIDDEN)
+            hide_next = False
+            continue
+        hide_next = bool(_OPTION.fullmatch(argument)) or argument in _USER_OPTIONS
+        clean.append(_clean(argument[:_LONGEST_ARGUMENT]))
+    if len(arguments) > _MOST_ARGUMENTS:
+        clean.append("…")
+    return clean
+
+
+def _clean(text: str) -> str:
+    text = _HEADER.sub(rf"\1\2{HIDDEN}", text)
+    text = _NAMED.sub(rf"\1\2{HIDDEN}", text)
+    text = _IN_URL.sub(rf"\1{HIDDEN}@", text)
+    text = _METADATA_TOKEN.sub(HIDDEN, text)
+    text = _KEY_ID.sub(rf"\1{HIDDEN}", text)
+    return _LONG.sub(_random_only, text)
+
+
+def _random_only(found: re.Match[str]) -> str:
+    """Hides what mixes letters and digits, as keys do; a long word or path stays."""
+    word = found[0]
+    mixed = any(c.isdigit() for c in word) and any(c.isalpha() for c in word)
+    return HIDDEN if mixed else word
