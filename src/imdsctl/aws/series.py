@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import msgspec
 from msgspec import Raw, Struct, field
+from msgspec.structs import replace
 
 _OK: Final = 200
 _KEY: Final = "imdsctl.series"
@@ -114,19 +115,38 @@ _answer = msgspec.json.Decoder(_Answer)
 _numbers = msgspec.json.Decoder(tuple[float, ...])
 
 
-def _series(result: _Result, known: dict[bytes, tuple[float, ...]]) -> Series:
-    """One metric's points; `known` are times that were read already.
+def _all_series(results: list[_Result]) -> Iterator[Series]:
+    """The points of each metric of an answer.
 
-    The metrics of one answer mostly have the same times: most instances run all the time.
+    Most instances run all the time and never call, so that most metrics are, to the byte, what the
+    one before was: then it is not read again.
     """
-    times, values = bytes(result.Timestamps), bytes(result.Values)
+    times = values = b""
+    numbers: tuple[float, ...] | None = None
+    series = Series("", "", 0, 0.0, 0.0)
+    for result in results:
+        same_times = bytes(result.Timestamps) == times
+        if same_times and bytes(result.Values) == values:
+            yield replace(series, id=result.Id, status=result.StatusCode)
+            continue
+        if not same_times:
+            times, numbers = bytes(result.Timestamps), None
+        values = bytes(result.Values)
+        if (zeros := _zeros(result, times, values)) is None:
+            numbers = _numbers.decode(times) if numbers is None else numbers
+            series = summarise(result.Id, result.StatusCode, numbers, _numbers.decode(values))
+        else:
+            series = zeros
+        yield series
+
+
+def _zeros(result: _Result, times: bytes, values: bytes) -> Series | None:
+    """A series whose values are all zero, found without making numbers of them; else None."""
     count = values.count(b",")
     # Nothing but these characters is a list of zeros, and then its commas say how many.
     zeros = not values.translate(None, b"[]0., ")
     if not (zeros and b"0" in values and times.count(b",") == count):
-        if times not in known:
-            known[times] = _numbers.decode(times)
-        return summarise(result.Id, result.StatusCode, known[times], _numbers.decode(values))
+        return None
     # The first and the last of them, without making numbers of those between.
     one = float(times[1 : times.index(b",") if count else -1])
     other = float(times[times.rindex(b",") + 1 : -1]) if count else one
@@ -142,8 +162,7 @@ def take_series(
         return
     try:
         answer = _answer.decode(response_dict["body"])
-        known: dict[bytes, tuple[float, ...]] = {}
-        series = [_series(result, known) for result in answer.MetricDataResults]
+        series = list(_all_series(answer.MetricDataResults))
     except (msgspec.DecodeError, MalformedSeriesError, ValueError):
         # botocore's own parser decides whether it is garbled, or merely unusual.
         return

@@ -11,7 +11,7 @@ _HEADER = re.compile(
     r"|x-amz-security-token)(\s*[:=]\s*).*"
 )
 _NAMED = re.compile(
-    r"(?i)([\w.-]*(?:secret|token|passw(?:or)?d|passphrase|credential|api[-_]?key|access[-_]?key)"
+    r"(?i)(?<![\w.-])([\w.-]*?(?:secret|token|passw(?:or)?d|passphrase|credential|api[-_]?key|access[-_]?key)"
     r"[\w.-]*)([=:])(?!//)[^\s&,;\"']+"
 )
 _OPTION = re.compile(
