@@ -5,7 +5,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help demo test lint bench lock clean
+.PHONY: help demo test lint bench bpf lock clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -37,6 +37,12 @@ lint: $(VENV)/.dev ## ruff, mypy --strict, import-linter
 
 bench: $(VENV)/.dev ## measurements, as ratios side by side
 	@$(BIN)/python bench/scan_inventory.py
+	@$(BIN)/python bench/emulator.py
+
+BPF_FLAGS := -target bpfel -mcpu=v2 -O2 -g0 -Wall -Wextra -Werror -fno-ident
+
+bpf: ## rebuild the kernel programs (needs Debian's clang 14)
+	@cd src/imdsctl/host/bpf && for source in *.bpf.c; do clang $(BPF_FLAGS) -c $$source -o $${source%.c}.o || exit 1; done
 
 lock: ## resolve the locks again (needs uv)
 	uv pip compile -q --universal --generate-hashes --python-version 3.11 --no-header --extra simulator --extra web --group build pyproject.toml -o requirements.lock

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from cli.conftest import ANSI, Imdsctl, process
-from imdsctl.cli.app import COMMANDS
+from imdsctl.cli.app import COMMANDS, SUBCOMMANDS
 
 WIDTH = 80
 
@@ -220,7 +220,13 @@ def test_a_closed_pipe_ends_nothing_and_complains_about_nothing(
     assert newest["state"] == "finished"
 
 
-@pytest.mark.parametrize("command", ["", *COMMANDS])
+LEAVES = {
+    **{name: text for name, text in COMMANDS.items() if name not in SUBCOMMANDS},
+    **{f"{name} {sub}": text for name, subs in SUBCOMMANDS.items() for sub, text in subs.items()},
+}
+
+
+@pytest.mark.parametrize("command", ["", *LEAVES])
 def test_every_command_has_a_help_that_fits(command: str) -> None:
     environment = {**os.environ, "COLUMNS": str(WIDTH)}
     with process(*command.split(), "--help", env=environment) as run:
@@ -230,7 +236,7 @@ def test_every_command_has_a_help_that_fits(command: str) -> None:
     assert f"Usage: imdsctl {command}".rstrip() in out
     assert all(len(line) <= WIDTH for line in out.splitlines())
     if command:
-        assert COMMANDS[command].split(";")[0].split(":")[0] in out
+        assert LEAVES[command].split(";")[0].split(":")[0] in out
         for option in ("--db", "--config", "--quiet", "-q", "--verbose", "-v", "--no-color"):
             assert option in out, option
     else:

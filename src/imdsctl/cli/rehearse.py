@@ -215,5 +215,8 @@ def _live(
         show_live(screen, told)
     if told.finding.breaks:
         return Exit.BAD_ANSWER
-    incomplete = told.finding.verdict == "nothing-called" or told.ended == "withdrawn"
+    # What passed by was not seen, so silence there proves nothing.
+    incomplete = (
+        told.finding.verdict == "nothing-called" or told.ended == "withdrawn" or told.passed_by > 0
+    )
     return Exit.INCOMPLETE if incomplete else Exit.OK

@@ -1,5 +1,6 @@
 """Why a machine does not allow a rehearsal's namespaces, as far as it says so."""
 
+import os
 from pathlib import Path
 from typing import Final
 
@@ -18,7 +19,7 @@ _SWITCHES: Final = (
     ),
 )
 _ELSE: Final = (
-    "a container's seccomp profile is the usual reason: docker run --security-opt "
+    "the seccomp profile is the usual reason: docker run --security-opt "
     "seccomp=unconfined, or --privileged, lets namespaces be made"
 )
 
@@ -32,4 +33,6 @@ def why_denied(root: Path = Path("/proc/sys")) -> str:
             continue
         if value == forbidding:
             return f"{what}: sysctl {path.replace('/', '.')} is {value}"
-    return _ELSE
+    if os.geteuid() == 0:
+        return f"this root lacks CAP_SYS_ADMIN and CAP_SETFCAP; in a container, {_ELSE}"
+    return f"in a container, {_ELSE}"
