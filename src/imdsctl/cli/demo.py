@@ -6,10 +6,13 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from cyclopts import Parameter
 
 from imdsctl.cli.common import Common
 from imdsctl.cli.screen import Screen, count
@@ -41,18 +44,36 @@ class DemoError(ImdsctlError):
 def demo(
     *,
     directory: Path = Path("demo"),
+    keep: Annotated[bool, Parameter(negative="")] = False,
     common: Common = Common(),  # noqa: B008 - frozen
 ) -> int:
     """The whole story on the simulated AWS: scan, plan, apply, a bad canary, verify, report.
 
     Args:
         directory: Where to put the store, the plan and the report.
+        keep: Leave the simulated AWS running at the end, to look around, until Ctrl-C.
         common: The options that every command has.
     """
     screen = Screen(common)
     _prepare(directory)
     with _simulated_aws() as ask, contextlib.chdir(directory):
-        return _Story(screen, ask, directory).tell()
+        code = _Story(screen, ask, directory).tell()
+        if keep:
+            _wait(screen)
+    return code
+
+
+def _wait(screen: Screen) -> None:
+    """Say how to reach the simulated AWS, and wait for Ctrl-C."""
+    screen.line("")
+    screen.line("The simulated AWS still answers; in another terminal, in that folder:")
+    for name in ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY",
+                 "AWS_DEFAULT_REGION", "IMDSCTL_CLOCK"):  # fmt: skip
+        screen.line(f"export {name}={os.environ[name]}")
+    screen.line("Ctrl-C ends it.")
+    screen.out.file.flush()
+    with contextlib.suppress(KeyboardInterrupt):
+        threading.Event().wait()
 
 
 def _prepare(directory: Path) -> None:
@@ -229,6 +250,8 @@ class _Story:
             f"{count(len(groups), 'group')}, {count(len(fresh), 'new instance')}: "
             f"{len(v2)} on V2 only"
         )
+        if len(v2) != len(fresh) or len(fresh) < len(groups):
+            raise DemoError("a group started an instance that is not on V2 only")
 
     def _truth(self) -> int:
         """What the simulated AWS knows of every program on every instance."""

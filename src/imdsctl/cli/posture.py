@@ -37,6 +37,11 @@ def launch_paths(store: Store) -> list[LaunchPath]:
     ]
 
 
+def _starting(store: Store) -> list[LaunchPath]:
+    """The launch paths that can start instances: an unattached launch configuration cannot."""
+    return [path for path in launch_paths(store) if path.kind != "launch-configuration"]
+
+
 def unfinished(scan: ScanRecord) -> bool:
     """Whether a scan was interrupted, or still runs: then cells may be missing altogether."""
     return scan.finished_at is None
@@ -46,7 +51,7 @@ def document(store: Store) -> dict[str, Any]:
     """The JSON of `scan` and `status`."""
     scan = store.scans()[0]
     posture = store.posture()
-    paths = launch_paths(store)
+    paths = _starting(store)
     cells = store.cells()
     failures = unreadable_in(store)
     return {
@@ -90,7 +95,7 @@ def show(screen: Screen, store: Store) -> bool:
     """The posture in a few lines; returns whether everything was read."""
     scan = store.scans()[0]
     _instances(screen, store.posture(), scan.days)
-    paths = launch_paths(store)
+    paths = _starting(store)
     open_paths = [p for p in paths if p.effective.posture == "v1-allowed"]
     _row(
         screen,
