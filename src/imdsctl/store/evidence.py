@@ -6,49 +6,22 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
-from imdsctl.model.evidence import ITEM_OF, Calls, Cell, Item, Reading, Recorded
+from imdsctl.model.evidence import ITEM_OF, Cell, Item, Reading, Recorded
 from imdsctl.ports import Posture, ScanRecord
 from imdsctl.store.database import Database, to_text, to_time
-from imdsctl.store.rows import CALLS_DAY, EVIDENCE, distinct, to_days, to_recorded, to_row
+from imdsctl.store.rows import EVIDENCE, distinct, to_days, to_recorded, to_row
 
 _CHUNK = 500
 """Rows held in memory at a time while a view is read."""
 
 _KINDS = list(ITEM_OF)
 
-
-class _Insert:
-    """An INSERT of many rows, each a tuple.
-
-    SQLite takes such rows as they are; passing each through SQLAlchemy's parameter processing
-    would be most of what a scan spends on its store.
-    """
-
-    def __init__(self, table: str, columns: Sequence[str], otherwise: str = "") -> None:
-        self._columns = columns
-        into = f"INSERT INTO {table} ({', '.join(columns)}) VALUES "  # noqa: S608 (constants)
-        self._plain = f"{into}({', '.join('?' * len(columns))}) {otherwise}"
-        self._named = text(f"{into}({', '.join(f':{name}' for name in columns)}) {otherwise}")
-
-    def run(self, connection: Connection, rows: Sequence[tuple[Any, ...]]) -> int | None:
-        """Execute it and return how many rows were written, None where the driver cannot tell."""
-        if connection.dialect.name == "sqlite":
-            return connection.exec_driver_sql(self._plain, rows).rowcount
-        named = [dict(zip(self._columns, row, strict=True)) for row in rows]
-        connection.execute(self._named, named)
-        return None
-
-
-_ADD_NEW = _Insert("evidence", EVIDENCE, "ON CONFLICT (reading, subject) DO NOTHING")
-_ADD = _Insert(
-    "evidence",
-    EVIDENCE,
-    "ON CONFLICT (reading, subject) DO UPDATE SET "
-    + ", ".join(f"{name} = excluded.{name}" for name in EVIDENCE[2:]),
+_INTO = f"INSERT INTO evidence ({', '.join(EVIDENCE)})"
+_LAST_WORD = "ON CONFLICT (reading, subject) DO UPDATE SET " + ", ".join(
+    f"{name} = excluded.{name}" for name in EVIDENCE[2:]
 )
-_FORGET_DAYS = text("DELETE FROM calls_day WHERE reading = :reading AND subject = :subject")
-_ADD_DAY = _Insert("calls_day", CALLS_DAY)
-
+_ADD = text(f"{_INTO} VALUES ({', '.join(f':{name}' for name in EVIDENCE)}) {_LAST_WORD}")
+_ADD_TUPLES = f"{_INTO} VALUES ({', '.join('?' * len(EVIDENCE))}) {_LAST_WORD}"
 _NEW_BASE = text("""
     INSERT INTO view_base (what, account, region, reading)
     VALUES (:what, :account, :region, :reading)
@@ -120,12 +93,10 @@ _SPAN = text("""
     SELECT MIN(first_day) AS first, MAX(last_day) AS last
     FROM current_evidence WHERE what = 'calls'
 """)
-_PER_DAY = text("""
-    SELECT d.day, SUM(d.v1) AS v1, SUM(d.rejected) AS rejected
-    FROM current_evidence c
-    JOIN calls_day d ON d.reading = c.reading AND d.subject = c.subject
-    WHERE c.what = 'calls'
-    GROUP BY d.day
+# Few instances call at all, and their days are in their bodies: rows of their own would be many.
+_CALLERS = text("""
+    SELECT body FROM current_evidence
+    WHERE what = 'calls' AND (v1_total > 0 OR rejected_total > 0)
 """)
 _OLD = """
     FROM reading
@@ -134,7 +105,6 @@ _OLD = """
         AND id NOT IN (SELECT reading FROM view_patch)
 """
 _PRUNE = (
-    text(f"DELETE FROM calls_day WHERE reading IN (SELECT id {_OLD})"),  # noqa: S608 (constant)
     text(f"DELETE FROM evidence WHERE reading IN (SELECT id {_OLD})"),  # noqa: S608 (constant)
     text(f"DELETE {_OLD}"),
     text("""
@@ -143,6 +113,18 @@ _PRUNE = (
             AND id NOT IN (SELECT scan FROM reading)
     """),
 )
+
+
+def _insert(connection: Connection, rows: list[tuple[Any, ...]]) -> None:
+    """Append evidence; in SQLite the rows go to the driver as they are.
+
+    Passing each through SQLAlchemy's parameter processing would be most of what a scan spends on
+    its store.
+    """
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql(_ADD_TUPLES, rows)
+    else:
+        connection.execute(_ADD, [dict(zip(EVIDENCE, row, strict=True)) for row in rows])
 
 
 class EvidenceStore:
@@ -208,20 +190,11 @@ class EvidenceStore:
             return
         items = distinct(items)
         rows = [to_row(reading, item) for item in items]
-        calls = [item for item in items if isinstance(item, Calls)]
-        days = [day for item in calls for day in to_days(reading, item)]
         with self._database.write() as connection:
             what = _open_reading(connection, reading).what
             if not all(isinstance(item, ITEM_OF[what]) for item in items):
                 raise ValueError(f"reading {reading} takes {what} only")
-            if _ADD_NEW.run(connection, rows) != len(rows):
-                # Some were there already, or nobody can tell: the last word counts.
-                _ADD.run(connection, rows)
-                if calls:
-                    again = [{"reading": reading, "subject": item.id} for item in calls]
-                    connection.execute(_FORGET_DAYS, again)
-            if days:
-                _ADD_DAY.run(connection, days)
+            _insert(connection, rows)
 
     def end_reading(self, reading: int, *, complete: bool, why: str | None = None) -> None:
         """See `ports.Store.end_reading`; from here on it counts.
@@ -312,8 +285,9 @@ class EvidenceStore:
             rows = connection.execution_options(yield_per=_CHUNK).execute(
                 _VIEW_OF_CELL if cell else _VIEW, {"what": what, **place}
             )
-            for row in rows:
-                yield to_recorded(row)
+            for part in rows.partitions():
+                for row in part:
+                    yield to_recorded(*row)
 
     def find(self, resource: str) -> list[Recorded[Any]]:
         """See `ports.Store.find`.
@@ -324,7 +298,7 @@ class EvidenceStore:
         with self._database.read() as connection:
             rows = connection.execute(_FIND, {"resource": resource}).all()
         rows = sorted(rows, key=lambda r: (_KINDS.index(r.what), r.account, r.region, r.id))
-        return [to_recorded(row) for row in rows]
+        return [to_recorded(r.id, r.what, r.source, r.observed_at, r.body) for r in rows]
 
     def posture(self) -> Posture:
         """See `ports.Store.posture`."""
@@ -339,14 +313,17 @@ class EvidenceStore:
         """
         with self._database.read() as connection:
             span = connection.execute(_SPAN).one()
-            sums = {
-                row.day: (int(row.v1), int(row.rejected)) for row in connection.execute(_PER_DAY)
-            }
+            sums: dict[str, tuple[int, int]] = {}
+            rows = connection.execution_options(yield_per=_CHUNK).execute(_CALLERS)
+            for (body,) in rows:
+                for day, v1, rejected in to_days(body):
+                    before = sums.get(day, (0, 0))
+                    sums[day] = (before[0] + v1, before[1] + rejected)
         if span.first is None:
             return []
         first, last = date.fromisoformat(span.first), date.fromisoformat(span.last)
-        days = [(first + timedelta(days=n)).isoformat() for n in range((last - first).days + 1)]
-        return [(day, *sums.get(day, (0, 0))) for day in days]
+        dates = [(first + timedelta(days=n)).isoformat() for n in range((last - first).days + 1)]
+        return [(day, *sums.get(day, (0, 0))) for day in dates]
 
     def prune(self, keep_scans: int) -> int:
         """Forget what only scans older than the newest `keep_scans` saw.
@@ -356,7 +333,7 @@ class EvidenceStore:
         """
         with self._database.write() as connection:
             gone = [connection.execute(sql, {"keep": keep_scans}).rowcount for sql in _PRUNE]
-        return gone[1]
+        return gone[0]
 
 
 def _number(connection: Connection, sql: str, values: dict[str, Any]) -> int:

@@ -1,13 +1,12 @@
 """Items to rows and back: the body is JSON, what is counted or looked up has a column."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
 from functools import lru_cache
 from itertools import zip_longest
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Row
 
 from imdsctl.model.evidence import (
     ITEM_OF,
@@ -37,9 +36,7 @@ EVIDENCE: Final = (
 )
 """The columns of the rows that `to_row` makes."""
 
-CALLS_DAY: Final = ("reading", "subject", "day", "v1", "rejected")
-"""The columns of the rows that `to_days` makes."""
-
+_calls: Final = msgspec.json.Decoder(Calls)
 _encode: Final = msgspec.json.Encoder().encode
 _UNUSED: Final = (None,) * (len(EVIDENCE) - 3)
 
@@ -69,26 +66,26 @@ def _narrow(item: Item) -> tuple[Any, ...]:
     return _UNUSED
 
 
-def to_days(reading: int, item: Calls) -> list[tuple[Any, ...]]:
-    """A row for every day on which something called."""
+def to_recorded(
+    number: int, what: str, source: str, observed_at: str, body: bytes
+) -> Recorded[Any]:
+    """The item of a row of `current_evidence`: its columns id, what, source, observed_at, body."""
+    return Recorded(
+        id=f"e{number}",
+        kind=what,
+        source=source,
+        observed_at=to_time(observed_at),
+        item=_DECODERS[what].decode(body),
+    )
+
+
+def to_days(body: bytes) -> Iterator[tuple[str, int, int]]:
+    """The days that the body of a `Calls` tells of: day, v1 calls, rejected calls."""
+    item = _calls.decode(body)
     v1 = item.v1.per_day if item.v1 else ()
     rejected = item.rejected.per_day if item.rejected else ()
-    return [
-        (reading, item.id, _day(item, index), *counts)
-        for index, counts in enumerate(zip_longest(v1, rejected, fillvalue=0))
-        if any(counts)
-    ]
-
-
-def to_recorded(row: Row[Any]) -> Recorded[Any]:
-    """The item of a row of `current_evidence`."""
-    return Recorded(
-        id=f"e{row.id}",
-        kind=row.what,
-        source=row.source,
-        observed_at=to_time(row.observed_at),
-        item=_DECODERS[row.what].decode(row.body),
-    )
+    for index, (answered, refused) in enumerate(zip_longest(v1, rejected, fillvalue=0)):
+        yield _day(item, index), answered, refused
 
 
 def distinct(items: Sequence[Item]) -> list[Item]:

@@ -45,16 +45,6 @@ CREATE TABLE evidence (
     UNIQUE (reading, subject)
 );
 
--- The days on which something called; quiet days have no row.
-CREATE TABLE calls_day (
-    reading BIGINT NOT NULL REFERENCES reading (id),
-    subject TEXT NOT NULL,
-    day TEXT NOT NULL,
-    v1 BIGINT NOT NULL,
-    rejected BIGINT NOT NULL,
-    PRIMARY KEY (reading, subject, day)
-) $clustered;
-
 -- The newest whole reading of each kind in each cell.
 CREATE TABLE view_base (
     what TEXT NOT NULL,
