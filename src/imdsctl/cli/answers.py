@@ -5,6 +5,8 @@ from typing import Any, Final, Literal
 
 from msgspec import Struct
 
+from imdsctl.guard.guardrail import PolicyKind
+from imdsctl.guard.preflight import Affected, Locked
 from imdsctl.model.plan import Plan
 from imdsctl.model.run import GateState, RunState
 from imdsctl.model.verdict import Confidence, Reason, Status
@@ -242,6 +244,71 @@ class VerifyAnswer(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     gates: list[GateAnswer]
 
 
+class GuardrailAccount(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A guardrail: what it does, what it does not catch, which steps of imdsctl it stops.
+
+    `sid` is its statement's id, empty for one that is no statement.
+    """
+
+    name: str
+    sid: str
+    title: str
+    does: str
+    misses: list[str]
+    blocks: list[str]
+
+
+class GuardPolicy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A policy as AWS takes it; `size` counts characters as AWS does, `limit` is the most."""
+
+    kind: PolicyKind
+    policy: dict[str, Any]
+    size: int
+    limit: int | None
+    guardrails: list[str]
+
+
+class GuardPoliciesAnswer(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`imdsctl guard policies -o json`; with one --kind it is the policy alone."""
+
+    schema: Literal["imdsctl/guard-policies/v1"]
+    policies: list[GuardPolicy]
+    guardrails: list[GuardrailAccount]
+
+
+class GuardrailCounts(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Launch paths and instances by what a guardrail would do to them today."""
+
+    guardrail: str
+    deny: int
+    may_deny: int
+    allow: int
+
+
+class GuardPreflightAnswer(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`imdsctl guard preflight -o json`.
+
+    `affected` holds what would or may be denied, with --everything also what would not;
+    `rollbacks` what could not, or may not, be taken back any more.
+    """
+
+    schema: Literal["imdsctl/guard-preflight/v1"]
+    complete: bool
+    scanned_at: datetime
+    guardrails: list[GuardrailCounts]
+    affected: list[Affected]
+    rollbacks: list[Locked]
+    unreadable: list[NotRead]
+
+
+class PermissionsAnswer(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`imdsctl permissions -o json`; with a command it is that command's policy alone."""
+
+    schema: Literal["imdsctl/permissions/v1"]
+    policies: dict[str, dict[str, Any]]
+    no_aws: list[str]
+
+
 ANSWERS: Final[dict[str, Any]] = {
     "scan": ScanAnswer,
     "status": StatusAnswer,
@@ -252,6 +319,9 @@ ANSWERS: Final[dict[str, Any]] = {
     "rollback": RollbackAnswer,
     "runs": RunsAnswer,
     "run": RunAnswer,
+    "guard-policies": GuardPoliciesAnswer,
+    "guard-preflight": GuardPreflightAnswer,
+    "permissions": PermissionsAnswer,
 }
 """The answers by name; `run` is what `imdsctl runs RUN` says."""
 

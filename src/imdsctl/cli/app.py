@@ -18,6 +18,8 @@ COMMANDS: Final[dict[str, str]] = {
     "rollback": "Restore what a run changed.",
     "runs": "Past and open runs.",
     "report": "The report: HTML, JSON or CSV.",
+    "guard": "Guardrail policies, and what they would break if attached today.",
+    "permissions": "The least IAM policy that a command needs.",
     "host": "On the instance itself: what its metadata service answers.",
     "emulate": "An instance's metadata service (IMDS) to test software against.",
     "rehearse": "Run a command where only IMDSv2 answers; says what it called and what broke.",
@@ -29,6 +31,10 @@ COMMANDS: Final[dict[str, str]] = {
 SUBCOMMANDS: Final[dict[str, dict[str, str]]] = {
     "host": {
         "probe": "v1, v2, credentials, containers: what IMDS answers here.",
+    },
+    "guard": {
+        "policies": "The guardrails as IAM, service control and declarative policies.",
+        "preflight": "Which launch paths and instances they would deny today.",
     },
 }
 """The commands that are several; each is a function of its name in the command's module."""

@@ -1,0 +1,257 @@
+"""The policies of `imdsctl permissions`, held against the calls that the commands really make."""
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+from policy_judges import ALLOW_ALL, findings, needs_evaluator, needs_linter, results, simulation
+from whole_run import OWN, SMALL_FLEET, Answer, Operator
+
+from imdsctl.aws.model import CHANGE, READ
+from imdsctl.cli.app import COMMANDS as REGISTERED
+from imdsctl.guard.permissions import (
+    CHANGING,
+    COMMANDS,
+    EXTRAS,
+    OFFLINE,
+    READING,
+    actions_of,
+    policy_of,
+)
+
+NEEDS_NO_PERMISSION = {"sts:GetCallerIdentity"}
+"""AWS answers this one to everybody (STS API Reference, GetCallerIdentity)."""
+
+ONLY_IN_TROUBLE = {
+    "apply": {"autoscaling:RollbackInstanceRefresh"},
+    "rollback": {"autoscaling:RollbackInstanceRefresh"},
+}
+"""Calls of a refresh that fails, or that is still under way when it is taken back."""
+
+ME = f"arn:aws:iam::{OWN}:role/imdsctl"
+
+FAILING = """
+start = 2026-11-11T09:00:00Z
+[[account]]
+id = "111111111111"
+[[account.region]]
+name = "eu-west-1"
+[[account.region.image]]
+name = "golden"
+[[account.region.launch_template]]
+name = "edge"
+[[account.region.launch_template.version]]
+image = "golden"
+options = { http_tokens = "optional", http_put_response_hop_limit = 2 }
+[[account.region.auto_scaling_group]]
+name = "edge"
+launch_template = "edge"
+version = "1"
+size = 3
+callers = [
+  { program = "edge", behaviour = "v2" },
+  { program = "billing", behaviour = "v1-only", when = "boot", vital = false },
+]
+"""
+"""A group whose instances call v1 only while they boot, which no health check minds."""
+
+
+@pytest.fixture
+def operator(tmp_path: Path) -> Operator:
+    return Operator(tmp_path)
+
+
+def service_of(operation: str) -> str:
+    """The service of an operation; no two of ours have the same name."""
+    (service,) = {
+        service
+        for operations in (READ, CHANGE)
+        for service, names in operations.items()
+        if operation in names
+    }
+    return service
+
+
+class Recorder:
+    """Which actions each command asked of the simulated AWS."""
+
+    def __init__(self, aws: Any) -> None:
+        self.aws = aws
+        self.seen: dict[str, set[str]] = {}
+        self._before = self._counts()
+
+    def _counts(self) -> Counter[str]:
+        rows = self.aws.control("calls")["calls"]
+        return Counter({r["operation"]: 0 for r in rows}) + Counter(
+            [r["operation"] for r in rows for _ in range(r["count"])]
+        )
+
+    def after(self, command: str, answer: Answer) -> Answer:
+        now = self._counts()
+        made = {f"{service_of(o)}:{o}" for o in now - self._before}
+        self.seen.setdefault(command, set()).update(made)
+        self._before = now
+        return answer
+
+
+def allowed(command: str) -> set[str]:
+    """The actions that a command's policy allows, without what no command calls."""
+    policy = policy_of(command, READ, CHANGE, role_name="imdsctl-read")
+    return {a for s in policy["Statement"] for a in s["Action"]} - set(EXTRAS)
+
+
+@pytest.fixture(params=["in-place", "refresh"])
+def recorded(request: pytest.FixtureRequest, operator: Operator, simulated_aws: Any) -> Recorder:
+    """A whole migration and its way back, in two accounts, with every command's calls recorded."""
+    recorder = Recorder(simulated_aws(SMALL_FLEET))
+    operator.settings(f'[plan]\nexisting = "{request.param}"\n')
+    assert recorder.after("scan", operator.scan_all()).code == 0
+    for offline in (("status",), ("plan", "-f", str(operator.plan_file)), ("check",)):
+        recorder.after(offline[0], operator(*offline))
+    assert recorder.after("apply", operator.apply()).code == 0
+    run = operator.run()
+    assert recorder.after("verify", operator("verify", run)).code == 0
+    recorder.after("guard", operator("guard", "preflight"))
+    assert recorder.after("rollback", operator("rollback", run, "--yes")).code == 0
+    return recorder
+
+
+def test_no_policy_is_too_short_or_too_long(recorded: Recorder) -> None:
+    for command in (*READING, *CHANGING):
+        made = recorded.seen[command] - NEEDS_NO_PERMISSION
+        assert made - allowed(command) == set(), f"{command}: the policy is too short"
+        spare = allowed(command) - made - ONLY_IN_TROUBLE.get(command, set())
+        assert spare == set(), f"{command}: the policy is too long"
+    for command in set(recorded.seen) & set(OFFLINE):
+        assert recorded.seen[command] == set()
+
+
+def test_a_refresh_that_fails_is_rolled_back_within_the_policy(
+    operator: Operator, simulated_aws: Any
+) -> None:
+    recorder = Recorder(simulated_aws(FAILING))
+    recorder.after("scan", operator.scan("--regions", "eu-west-1"))
+    operator.plan()
+    assert recorder.after("apply", operator.apply()).code == 4
+    assert ONLY_IN_TROUBLE["apply"] <= recorder.seen["apply"]
+    assert recorder.seen["apply"] - NEEDS_NO_PERMISSION <= allowed("apply")
+
+
+def test_a_level_is_the_sum_of_its_commands() -> None:
+    for level, commands in (("read", READING), ("change", (*READING, *CHANGING))):
+        together = {a for c in commands for a in actions_of(c, READ, CHANGE)}
+        assert actions_of(level, READ, CHANGE) == together
+
+
+def test_reading_changes_nothing() -> None:
+    changing = {f"{service}:{o}" for service, names in CHANGE.items() for o in names}
+    assert not actions_of("read", READ, CHANGE) & (changing | set(EXTRAS))
+    assert changing & actions_of("change", READ, CHANGE)
+
+
+def test_changes_are_scoped_wherever_aws_can() -> None:
+    # Of all these only the account default has no resource (Service Authorization Reference).
+    for command in CHANGING:
+        for statement in policy_of(command, READ, CHANGE)["Statement"]:
+            changes = [
+                a
+                for a in statement["Action"]
+                if not a.split(":")[1].startswith(("Describe", "Get", "List"))
+            ]
+            if statement["Resource"] == "*":
+                assert changes in ([], ["ec2:ModifyInstanceMetadataDefaults"])
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_json_is_the_policy_alone_and_notes_are_on_stderr(command: str, operator: Operator) -> None:
+    answer = operator("permissions", command, "-o", "json", "--role-name", "audit")
+    assert answer.code == 0
+    assert answer.json == policy_of(command, READ, CHANGE, role_name="audit")
+    assert answer.json["Statement"][-1] == {
+        "Effect": "Allow",
+        "Action": ["sts:AssumeRole"],
+        "Resource": "arn:aws:iam::*:role/audit",
+    }
+
+
+def test_all_of_them_at_once(operator: Operator) -> None:
+    answer = operator("permissions", "-o", "json")
+    assert answer.json["schema"] == "imdsctl/permissions/v1"
+    assert set(answer.json["policies"]) == set(COMMANDS)
+    table = operator("permissions")
+    assert "ec2:ModifyInstanceMetadataOptions" in table.out
+    assert "no AWS call" in table.out
+
+
+def test_every_command_either_has_a_policy_or_calls_nothing() -> None:
+    assert set(REGISTERED) - set(OFFLINE) == {*READING, *CHANGING}
+    assert not set(OFFLINE) & set(COMMANDS)
+
+
+def test_a_command_that_calls_nothing_needs_nothing(operator: Operator) -> None:
+    answer = operator("permissions", "plan")
+    assert answer.code == 0
+    assert "no permission" in answer.out
+    assert operator("permissions", "plan", "-o", "json").code == 2
+    assert operator("permissions", "aply").code == 2
+
+
+@needs_evaluator
+def test_an_independent_evaluator_lets_every_call_through_and_no_other() -> None:
+    resources = {
+        "ec2:ModifyInstanceMetadataOptions": "arn:aws:ec2:eu-west-1:111111111111:instance/i-1",
+        "ec2:ModifyInstanceMetadataDefaults": "*",
+        "ec2:ModifyLaunchTemplate": "arn:aws:ec2:eu-west-1:111111111111:launch-template/lt-1",
+        "autoscaling:UpdateAutoScalingGroup": (
+            "arn:aws:autoscaling:eu-west-1:111111111111:autoScalingGroup:0:autoScalingGroupName/web"
+        ),
+        "iam:PassRole": "arn:aws:iam::111111111111:role/web",
+        "ec2:DescribeInstances": "*",
+    }
+    enforced = {"ec2:Attribute/HttpTokensEnforced": "enabled"}
+    passed = {"iam:PassedToService": "ec2.amazonaws.com"}
+    cases: list[tuple[str, str, dict[str, str], bool]] = [
+        ("read", "ec2:DescribeInstances", {}, True),
+        ("read", "ec2:ModifyInstanceMetadataOptions", {}, False),
+        ("apply", "ec2:ModifyInstanceMetadataOptions", {}, True),
+        ("apply", "ec2:ModifyLaunchTemplate", {}, True),
+        ("apply", "autoscaling:UpdateAutoScalingGroup", {}, True),
+        ("apply", "iam:PassRole", passed, True),
+        ("apply", "iam:PassRole", {"iam:PassedToService": "lambda.amazonaws.com"}, False),
+        ("change", "ec2:ModifyInstanceMetadataDefaults", {}, True),
+        ("change", "ec2:ModifyInstanceMetadataDefaults", enforced, False),
+        ("enforce", "ec2:ModifyInstanceMetadataDefaults", enforced, True),
+        ("enforce", "ec2:ModifyInstanceMetadataDefaults", {}, False),
+        ("enforce", "ec2:ModifyInstanceMetadataOptions", {}, False),
+    ]
+    simulations = [
+        simulation(
+            action,
+            resources[action],
+            context,
+            ME,
+            identity=[policy_of(command, READ, CHANGE)],
+            service_control=[ALLOW_ALL],
+        )
+        for command, action, context, _ in cases
+    ]
+    said = results(simulations)
+    expected = ["Allowed" if fine else "ImplicitlyDenied" for *_, fine in cases]
+    assert list(zip(cases, said, strict=True)) == list(zip(cases, expected, strict=True))
+
+
+@needs_linter
+def test_an_independent_linter_finds_nothing() -> None:
+    policies = [policy_of(c, READ, CHANGE, role_name="audit") for c in COMMANDS]
+    assert dict(zip(COMMANDS, findings(policies), strict=True)) == {c: [] for c in COMMANDS}
+
+
+def test_the_page_shows_what_the_command_prints(operator: Operator) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "permissions.md").read_text()
+    blocks = [part.partition("```")[0] for part in page.split("```json\n")[1:]]
+    shown = [json.loads(block) for block in blocks]
+    assert shown == [
+        operator("permissions", level, "-o", "json").json for level in ("read", "enforce")
+    ]
