@@ -5,7 +5,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help demo test lint bench bpf lock clean
+.PHONY: help demo test lint bench bpf clients judges lock clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -43,6 +43,14 @@ BPF_FLAGS := -target bpfel -mcpu=v2 -O2 -g0 -Wall -Wextra -Werror -fno-ident
 
 bpf: ## rebuild the kernel programs (needs Debian's clang 14)
 	@cd src/imdsctl/host/bpf && for source in *.bpf.c; do clang $(BPF_FLAGS) -c $$source -o $${source%.c}.o || exit 1; done
+
+clients: ## install real IMDS clients, old and new, for the tests that run them
+	@$(PYTHON) tests/real_clients/install.py
+
+judges: ## install the independent judges of the guardrail policies
+	@test -x .judges/bin/python || $(PYTHON) -m venv .judges
+	@.judges/bin/python -m pip install --quiet --disable-pip-version-check parliament==1.6.4 'setuptools<81'
+	@npm install --silent --prefix .judges @cloud-copilot/iam-simulate@0.1.173
 
 lock: ## resolve the locks again (needs uv)
 	uv pip compile -q --universal --generate-hashes --python-version 3.11 --no-header --extra simulator --extra web --group build pyproject.toml -o requirements.lock
