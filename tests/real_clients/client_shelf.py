@@ -15,8 +15,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
-import msgspec
-
 HERE: Final = Path(__file__).parent
 ROOT: Final = HERE.parent.parent
 FOLDER: Final = Path(os.environ.get("IMDSCTL_CLIENTS", ROOT / ".clients")).absolute()
@@ -73,7 +71,8 @@ class Client:
     @property
     def packages(self) -> str:
         """What has to be in its folder; another text means that it must be installed anew."""
-        wanted = [found_python(self.python), self.pip, self.npm, self.apt]
+        _, python = found_python(self.python) or ("", "")
+        wanted = [python, self.pip, self.npm, self.apt]
         return hashlib.sha256(json.dumps(wanted).encode()).hexdigest()
 
     @property
@@ -142,7 +141,13 @@ class Client:
 def clients() -> list[Client]:
     """All of clients.toml, in its order."""
     read = tomllib.loads((HERE / "clients.toml").read_text(encoding="utf-8"))
-    return [msgspec.convert(one, Client) for one in read["client"]]
+    made = []
+    for one in read["client"]:
+        members: dict[str, Any] = {
+            k: tuple(v) if isinstance(v, list) else v for k, v in one.items()
+        }
+        made.append(Client(**members))
+    return made
 
 
 def named(name: str, version: str) -> Client:

@@ -14,6 +14,7 @@ import socket
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 from imdsctl.emulator.background import Background
@@ -91,9 +92,10 @@ def main(order: dict[str, Any]) -> dict[str, Any]:
     uid, gid = os.geteuid(), os.getegid()
     namespaces.unshare(namespaces.NEW_USER)
     namespaces.keep_own_ids(uid, gid)
-    namespaces.unshare(namespaces.NEW_MOUNTS)
-    # Nobody resolves names here, and that is to be known at once.
-    namespaces.cover("/etc/resolv.conf", os.devnull)
+    if Path("/etc/resolv.conf").exists():
+        # Nobody resolves names here, and that is to be known at once.
+        namespaces.unshare(namespaces.NEW_MOUNTS)
+        namespaces.cover("/etc/resolv.conf", os.devnull)
     network = topology.build(container=order["container"], kept=False)
     from_service, said = os.pipe()
     heard, to_service = os.pipe()
