@@ -14,12 +14,15 @@ from msgspec import Struct, field
 from imdsctl.model.evidence import (
     AccountDefaults,
     Calls,
+    CapacityProvider,
     Cell,
+    Environment,
     Group,
     Image,
     Instance,
     Item,
     LaunchConfiguration,
+    Nodegroup,
     Reading,
     Recorded,
     TemplateSpec,
@@ -91,6 +94,24 @@ class Fleet(Protocol):
 
     def images(self, cell: Cell, ids: Sequence[str]) -> Iterator[list[Image] | Unreadable]:
         """Those of `ids` that can be seen."""
+        ...
+
+    def nodegroups(
+        self, cell: Cell, names: Sequence[tuple[str, str]]
+    ) -> Iterator[list[Nodegroup] | Unreadable]:
+        """The EKS managed node groups (cluster, name); those that are gone are left out."""
+        ...
+
+    def environments(
+        self, cell: Cell, names: Sequence[str]
+    ) -> Iterator[list[Environment] | Unreadable]:
+        """The Elastic Beanstalk environments of these names; those that are gone are left out."""
+        ...
+
+    def capacity_providers(
+        self, cell: Cell, groups: Sequence[str]
+    ) -> Iterator[list[CapacityProvider] | Unreadable]:
+        """The ECS capacity providers on these Auto Scaling groups; nothing is asked for none."""
         ...
 
 

@@ -20,12 +20,15 @@ from imdsctl.model.diagnostics import StoreError
 from imdsctl.model.evidence import (
     ITEM_OF,
     AccountDefaults,
+    CapacityProvider,
     Cell,
+    Environment,
     Group,
     GroupSpec,
     Image,
     Item,
     LaunchConfiguration,
+    Nodegroup,
     Reading,
     TemplateSpec,
 )
@@ -49,6 +52,20 @@ def test_every_kind_comes_back_as_it_went_in(store: SqlStore) -> None:
         "account-defaults": AccountDefaults(enforced="enabled", account=account, region=region),
         "images": Image(
             id="ami-1", name="al2023", imds_support="v2.0", account=account, region=region
+        ),
+        "nodegroups": Nodegroup(
+            name="workers", cluster="main", template=spec, account=account, region=region
+        ),
+        "environments": Environment(
+            name="shop-prod",
+            environment_id="e-abc",
+            application="shop",
+            disable_imdsv1="true",
+            account=account,
+            region=region,
+        ),
+        "capacity-providers": CapacityProvider(
+            name="main-ec2", group="ecs", draining="ENABLED", account=account, region=region
         ),
     }
     assert set(items) == set(ITEM_OF)

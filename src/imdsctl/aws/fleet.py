@@ -8,13 +8,17 @@ from imdsctl.aws.batches import in_batches
 from imdsctl.aws.clients import Clients
 from imdsctl.aws.errors import AWS_ERRORS, code_of, unreadable
 from imdsctl.aws.fastpath import rows_of
+from imdsctl.aws.owners import AwsOwners
 from imdsctl.model.evidence import (
     AccountDefaults,
+    CapacityProvider,
     Cell,
+    Environment,
     Group,
     Image,
     Instance,
     LaunchConfiguration,
+    Nodegroup,
     TemplateVersion,
     Unreadable,
 )
@@ -42,6 +46,7 @@ class AwsFleet:
 
     def __init__(self, clients: Clients) -> None:
         self._clients = clients
+        self._owners = AwsOwners(clients)
 
     def caller(self) -> tuple[str, str]:
         """Account id and ARN of the caller.
@@ -220,6 +225,24 @@ class AwsFleet:
                 return
             seen += len(answer["Images"])
             yield [values.image(row, cell) for row in answer["Images"]]
+
+    def nodegroups(
+        self, cell: Cell, names: Sequence[tuple[str, str]]
+    ) -> Iterator[list[Nodegroup] | Unreadable]:
+        """The EKS managed node groups (cluster, name); those that are gone are left out."""
+        return self._owners.nodegroups(cell, names)
+
+    def environments(
+        self, cell: Cell, names: Sequence[str]
+    ) -> Iterator[list[Environment] | Unreadable]:
+        """The Elastic Beanstalk environments of these names; those that are gone are left out."""
+        return self._owners.environments(cell, names)
+
+    def capacity_providers(
+        self, cell: Cell, groups: Sequence[str]
+    ) -> Iterator[list[CapacityProvider] | Unreadable]:
+        """The ECS capacity providers on these Auto Scaling groups; nothing is asked for none."""
+        return self._owners.capacity_providers(cell, groups)
 
     def _list(
         self,

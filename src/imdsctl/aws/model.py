@@ -23,6 +23,9 @@ READ: Final[Mapping[str, tuple[str, ...]]] = {
         "DescribeLaunchConfigurations",
     ),
     "cloudwatch": ("GetMetricData", "ListMetrics"),
+    "eks": ("DescribeNodegroup",),
+    "elasticbeanstalk": ("DescribeConfigurationSettings", "DescribeEnvironments"),
+    "ecs": ("DescribeCapacityProviders",),
     "sts": ("AssumeRole", "GetCallerIdentity"),
 }
 CHANGE: Final[Mapping[str, tuple[str, ...]]] = {

@@ -1,17 +1,21 @@
 """AWS's structures, as botocore gives them, made into the shared values; and nothing else."""
 
+from collections.abc import Sequence
 from datetime import UTC
 from typing import Any, Final
 
 from imdsctl.model.evidence import (
     AccountDefaults,
+    CapacityProvider,
     Cell,
+    Environment,
     Group,
     GroupMember,
     GroupSpec,
     Image,
     Instance,
     LaunchConfiguration,
+    Nodegroup,
     TemplateSpec,
     TemplateVersion,
 )
@@ -27,6 +31,9 @@ MEMBER_NAMES: Final = {
     "instance_metadata_tags": "InstanceMetadataTags",
 }
 """The metadata options by the shared values' names, with AWS's."""
+
+DISABLE_IMDSV1: Final = ("aws:autoscaling:launchconfiguration", "DisableIMDSv1")
+"""Namespace and name of Elastic Beanstalk's option."""
 
 _GROUP_TAG: Final = "aws:autoscaling:groupName"
 _TEMPLATE_ID_TAG: Final = "aws:ec2launchtemplate:id"
@@ -208,4 +215,62 @@ def image(row: Row, cell: Cell) -> Image:
         name=row.get("Name", ""),
         owner=row.get("OwnerId", ""),
         imds_support=row.get("ImdsSupport") or None,
+    )
+
+
+def nodegroup(row: Row, cell: Cell) -> Nodegroup:
+    """A node group of DescribeNodegroup; without `launchTemplate` EKS made one of its own."""
+    template = row.get("launchTemplate")
+    groups = (row.get("resources") or {}).get("autoScalingGroups") or ()
+    return Nodegroup(
+        name=row["nodegroupName"],
+        cluster=row["clusterName"],
+        account=cell.account,
+        region=cell.region,
+        status=row.get("status", ""),
+        template=TemplateSpec(
+            id=template.get("id", ""),
+            name=template.get("name", ""),
+            version=str(template.get("version", "")),
+        )
+        if template
+        else None,
+        groups=[group["name"] for group in groups],
+        release_version=row.get("releaseVersion", ""),
+    )
+
+
+def environment(row: Row, settings: Sequence[Row], cell: Cell) -> Environment:
+    """An environment of DescribeEnvironments, with one option of its configuration settings."""
+    said = [
+        option.get("Value")
+        for setting in settings
+        for option in setting.get("OptionSettings", ())
+        if (option.get("Namespace"), option.get("OptionName")) == DISABLE_IMDSV1
+    ]
+    return Environment(
+        name=row["EnvironmentName"],
+        environment_id=row["EnvironmentId"],
+        application=row["ApplicationName"],
+        account=cell.account,
+        region=cell.region,
+        status=row.get("Status", ""),
+        health=row.get("Health", ""),
+        disable_imdsv1=next((value.lower() for value in said if value), None),
+    )
+
+
+def capacity_provider(row: Row, cell: Cell) -> CapacityProvider | None:
+    """A capacity provider of DescribeCapacityProviders; None for one without a group (Fargate)."""
+    provider = row.get("autoScalingGroupProvider")
+    if not provider:
+        return None
+    return CapacityProvider(
+        name=row["name"],
+        account=cell.account,
+        region=cell.region,
+        # arn:aws:autoscaling:REGION:ACCOUNT:autoScalingGroup:UUID:autoScalingGroupName/NAME
+        group=provider["autoScalingGroupArn"].rpartition("autoScalingGroupName/")[2],
+        draining=provider.get("managedDraining"),
+        termination_protection=provider.get("managedTerminationProtection"),
     )

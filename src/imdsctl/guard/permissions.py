@@ -33,6 +33,7 @@ _ONLY: Final[dict[str, tuple[str, ...]]] = {
     "ec2:DescribeInstanceStatus": ("apply",),
     "ec2:DescribeLaunchTemplates": ("scan",),
     "ec2:DescribeRegions": ("scan",),
+    "ecs:DescribeCapacityProviders": ("scan",),
     "autoscaling:DescribeInstanceRefreshes": ("apply", "verify", "rollback"),
     "autoscaling:DescribeLaunchConfigurations": ("scan", "apply"),
     "cloudwatch:GetMetricData": ("scan", "apply", "verify"),

@@ -7,11 +7,14 @@ from datetime import datetime
 from imdsctl.model.evidence import (
     AccountDefaults,
     Calls,
+    CapacityProvider,
     Cell,
+    Environment,
     Group,
     Image,
     Instance,
     LaunchConfiguration,
+    Nodegroup,
     Recorded,
     TemplateVersion,
 )
@@ -44,6 +47,9 @@ class CellEvidence:
     groups: Sequence[Recorded[Group]] = ()
     defaults: Recorded[AccountDefaults] | None = None
     images: Sequence[Recorded[Image]] = ()
+    nodegroups: Sequence[Recorded[Nodegroup]] = ()
+    environments: Sequence[Recorded[Environment]] = ()
+    capacity_providers: Sequence[Recorded[CapacityProvider]] = ()
     unreadable: Mapping[str, str] = field(default_factory=dict)
     failed_gates: Mapping[str, FailedGate] = field(default_factory=dict)
 

@@ -26,6 +26,9 @@ What = Literal[
     "groups",
     "account-defaults",
     "images",
+    "nodegroups",
+    "environments",
+    "capacity-providers",
 ]
 """The kinds of reading that a scan makes in every cell."""
 
@@ -243,7 +246,84 @@ class Image(Struct, frozen=True, kw_only=True, omit_defaults=True):
     imds_support: str | None = None
 
 
-Item = Instance | Calls | TemplateVersion | LaunchConfiguration | Group | AccountDefaults | Image
+class Nodegroup(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """An EKS managed node group that owns an Auto Scaling group.
+
+    `template` is the launch template that the node group was created with, with the version that
+    it uses; None where EKS made one of its own, which nobody may change (Amazon EKS User Guide,
+    "Customize managed nodes with launch templates"). `status` is EKS's word (`ACTIVE`, …).
+    """
+
+    name: str
+    cluster: str
+    account: str
+    region: str
+    status: str = ""
+    template: TemplateSpec | None = None
+    groups: list[str] = field(default_factory=list)
+    release_version: str = ""
+
+    @property
+    def id(self) -> str:
+        """Cluster and name: a node group's name is unique in its cluster only."""
+        return f"{self.cluster}/{self.name}"
+
+
+class Environment(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """An Elastic Beanstalk environment that owns an Auto Scaling group.
+
+    `disable_imdsv1` is its option DisableIMDSv1 in `aws:autoscaling:launchconfiguration`: `true`,
+    `false`, or None where the environment says nothing. `status` and `health` are Beanstalk's words
+    (`Ready`, `Green`, …).
+    """
+
+    name: str
+    environment_id: str
+    application: str
+    account: str
+    region: str
+    status: str = ""
+    health: str = ""
+    disable_imdsv1: str | None = None
+
+    @property
+    def id(self) -> str:
+        """Its name: unique in one account and region."""
+        return self.name
+
+
+class CapacityProvider(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """An ECS capacity provider on an Auto Scaling group.
+
+    `draining` is managedDraining (`ENABLED`, `DISABLED`): whether ECS moves the tasks off a
+    container instance before Auto Scaling terminates it.
+    """
+
+    name: str
+    account: str
+    region: str
+    group: str
+    draining: str | None = None
+    termination_protection: str | None = None
+
+    @property
+    def id(self) -> str:
+        """Its name: unique in one account and region."""
+        return self.name
+
+
+Item = (
+    Instance
+    | Calls
+    | TemplateVersion
+    | LaunchConfiguration
+    | Group
+    | AccountDefaults
+    | Image
+    | Nodegroup
+    | Environment
+    | CapacityProvider
+)
 ITEM_OF: dict[str, type[Item]] = {
     "instances": Instance,
     "calls": Calls,
@@ -252,6 +332,9 @@ ITEM_OF: dict[str, type[Item]] = {
     "groups": Group,
     "account-defaults": AccountDefaults,
     "images": Image,
+    "nodegroups": Nodegroup,
+    "environments": Environment,
+    "capacity-providers": CapacityProvider,
 }
 """Which value a reading of each kind consists of."""
 

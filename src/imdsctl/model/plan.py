@@ -18,6 +18,10 @@ Kind = Literal[
     "instance-refresh",
     "launch-configuration-replacement",
     "account-defaults",
+    "account-enforcement",
+    "image-imds-support",
+    "nodegroup-version",
+    "beanstalk-option",
 ]
 
 Facts = dict[str, Any]

@@ -30,6 +30,9 @@ def load_cell(
         groups=list(store.view("groups", cell)),
         defaults=next(store.view("account-defaults", cell), None),
         images=list(store.view("images", cell)),
+        nodegroups=list(store.view("nodegroups", cell)),
+        environments=list(store.view("environments", cell)),
+        capacity_providers=list(store.view("capacity-providers", cell)),
         unreadable=unreadable,
         failed_gates={r: gate for (a, g, r), gate in failed.items() if (a, g) == cell},
     )

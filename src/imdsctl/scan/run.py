@@ -25,6 +25,7 @@ EVERY_REGION = "all"
 _WRITE_ITEMS = 2000
 _SELDOM = 50_000
 _EC2, _AUTOSCALING, _CLOUDWATCH = "ec2", "autoscaling", "cloudwatch"
+_EKS, _BEANSTALK, _ECS = "eks", "elasticbeanstalk", "ecs"
 
 
 class ScanRequest(Struct, frozen=True, kw_only=True):
@@ -57,6 +58,9 @@ class _Found:
         self.watched: list[Watched] = []
         self.images: set[str] = set()
         self.pinned: set[tuple[str, str]] = set()
+        self.nodegroups: set[tuple[str, str]] = set()
+        self.environments: set[str] = set()
+        self.container_groups: set[str] = set()
 
     def instances(self, page: Iterable[Item]) -> None:
         """Who has metrics worth reading."""
@@ -68,11 +72,24 @@ class _Found:
                 self.watched.append(Watched(id=item.id, since=item.launched_at))
 
     def groups(self, page: Iterable[Item]) -> None:
-        """Which launch template versions are pinned by number."""
+        """Which launch template versions are pinned by number, and which services own groups.
+
+        The owners are asked for by the tags that they put on their groups, so that a region
+        without any costs no call.
+        """
         for item in page:
-            for spec in item.specs if isinstance(item, Group) else ():
+            if not isinstance(item, Group):
+                continue
+            for spec in item.specs:
                 if spec.template.version.isdigit():
                     self.pinned.add((spec.template.id, spec.template.version))
+            tags = item.tags
+            if "eks:nodegroup-name" in tags and "eks:cluster-name" in tags:
+                self.nodegroups.add((tags["eks:cluster-name"], tags["eks:nodegroup-name"]))
+            if "elasticbeanstalk:environment-name" in tags:
+                self.environments.add(tags["elasticbeanstalk:environment-name"])
+            if "AmazonECSManaged" in tags:
+                self.container_groups.add(item.name)
 
     def launches(self, page: Iterable[Item]) -> None:
         """Which images are launched."""
@@ -160,6 +177,7 @@ class Scanner:
         fleet = self._fleet
         self._record(result, cell, "instances", _EC2, fleet.instances(cell), found.instances)
         self._record(result, cell, "groups", _AUTOSCALING, fleet.groups(cell), found.groups)
+        self._owners(result, cell, found)
         self._record(
             result,
             cell,
@@ -187,6 +205,21 @@ class Scanner:
         with self._lock:
             result.instances += found.count
         return found.count
+
+    def _owners(self, result: ScanResult, cell: Cell, found: _Found) -> None:
+        """The services that own some of the groups."""
+        fleet = self._fleet
+        owners: tuple[tuple[str, str, Iterator[Sequence[Item] | Unreadable]], ...] = (
+            ("nodegroups", _EKS, fleet.nodegroups(cell, sorted(found.nodegroups))),
+            ("environments", _BEANSTALK, fleet.environments(cell, sorted(found.environments))),
+            (
+                "capacity-providers",
+                _ECS,
+                fleet.capacity_providers(cell, sorted(found.container_groups)),
+            ),
+        )
+        for what, source, pages in owners:
+            self._record(result, cell, what, source, pages, lambda _: None)
 
     def _flush(self, reading: int, waiting: list[Item]) -> None:
         """Write what has gathered; each write is a transaction, so small pages wait for more."""
