@@ -122,6 +122,13 @@ class Watched(Struct, frozen=True, kw_only=True):
     since: datetime
 
 
+class Counted(Struct, frozen=True, kw_only=True):
+    """Calls that CloudWatch counted, and in how many of its periods it had data at all."""
+
+    calls: int
+    periods: int
+
+
 class Metrics(Protocol):
     """CloudWatch's two counts of IMDSv1 calls."""
 
@@ -137,6 +144,16 @@ class Metrics(Protocol):
         """Calls rejected per instance id after its own `since`, by the minute where possible.
 
         Ids without any data point are absent.
+        """
+        ...
+
+    def answered_since(
+        self, cell: Cell, since: Mapping[str, datetime], end: datetime
+    ) -> dict[str, Counted] | Unreadable:
+        """IMDSv1 calls that were answered per instance id after its own `since`, up to `end`.
+
+        Counted in periods of five minutes that begin at or after `since`. Ids without any data
+        point are absent, which is no proof of silence.
         """
         ...
 

@@ -80,7 +80,7 @@ def test_explain(imdsctl: Imdsctl) -> None:
     assert found["verdict"]["status"] == "blocked"
     assert found["verdict"]["confidence"] in ("high", "medium", "low")
     reason = found["verdict"]["reasons"][0]
-    assert set(reason) == {"rule", "summary", "fix", "evidence"}
+    assert set(reason) == {"rule", "summary", "fix", "evidence", "status"}
     assert set(reason["evidence"]) <= {e["id"] for e in found["evidence"]}
     assert all({"id", "kind", "source", "observed_at"} <= set(e) for e in found["evidence"])
     assert {"owner", "launch_path"} <= set(found)

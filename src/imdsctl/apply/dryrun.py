@@ -21,7 +21,7 @@ from imdsctl.model.evidence import (
 from imdsctl.model.options import MetadataOptions
 from imdsctl.model.plan import Plan
 from imdsctl.model.run import Entry, Event, RunSummary
-from imdsctl.ports import Clock, Done, Fleet, Outcome, RefreshStatus
+from imdsctl.ports import Clock, Counted, Done, Fleet, Outcome, RefreshStatus
 
 
 class PretendClock:
@@ -194,6 +194,29 @@ class PretendHealth:
         if pretended is None or isinstance(found, Unreadable):
             return found
         return [pretended, *found]
+
+
+class PretendMetrics:
+    """A `Metrics` for waits that only pretend: of a future that is not there yet, silence.
+
+    A dry run shows what would be done if nothing called; whether that is so, only the wait tells.
+    """
+
+    def __init__(self, metrics: Any) -> None:
+        self._metrics = metrics
+
+    def __getattr__(self, name: str) -> Any:
+        """What is not pretended is asked of CloudWatch."""
+        return getattr(self._metrics, name)
+
+    def answered_since(
+        self, cell: Cell, since: Mapping[str, datetime], end: datetime
+    ) -> dict[str, Counted]:
+        """No call, with data throughout."""
+        return {
+            instance: Counted(calls=0, periods=int((end - begin).total_seconds() // 300))
+            for instance, begin in since.items()
+        }
 
 
 class ScratchJournal:

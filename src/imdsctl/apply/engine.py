@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 
+from imdsctl.apply.cycle import AgentCycle
 from imdsctl.apply.gates import failing, unhealthy
 from imdsctl.apply.handler import Site, handlers
 from imdsctl.apply.ledger import Ledger
@@ -54,13 +55,15 @@ class Engine:
         return True
 
     def _wave(self, wave: Wave) -> None:
-        in_place = [c for c in wave.changes if c.kind == "instance-options"]
+        first_steps = [c for c in wave.changes if c.is_first_step]
+        in_place = [c for c in wave.changes if c.kind == "instance-options" and not c.is_first_step]
         others = [c for c in wave.changes if c.kind != "instance-options"]
         failures = 0
         for change in others:
             failures += not self._one(change)
         if failures:
             raise Stopped(f"{failures} of {len(others)} changes of {wave.name} could not be made")
+        self._first_steps(wave, first_steps)
         first, rest = self._canaries(wave, in_place)
         if first:
             self._gate(f"{wave.name}: canaries", first, wave.soak_seconds)
@@ -75,6 +78,20 @@ class Engine:
             self._check(f"{wave.name}: batch", batch)
         if rest:
             self._gate(wave.name, rest, wave.soak_seconds)
+
+    def _first_steps(self, wave: Wave, changes: Sequence[Change]) -> None:
+        """Raise hop limits, then wait out the agent cycle of each; tokens stay optional."""
+        failures = 0
+        for batch in _batches(changes, wave.batch):
+            if any(self._is_open(c) for c in batch):
+                failures += self._batch(batch)
+                self._check(f"{wave.name}: hop limit", batch)
+        if failures:
+            raise Stopped(f"{failures} hop limits of {wave.name} could not be raised")
+        cycle = AgentCycle(self._site, self._ledger, self._performer, wave.cycle_seconds)
+        # Also those that another run of the plan has raised: nobody may have watched them since.
+        if problem := cycle.wait([c for c in changes if self._performer.is_there(c.id)]):
+            raise Stopped(problem)
 
     def _canaries(
         self, wave: Wave, in_place: Sequence[Change]

@@ -33,7 +33,7 @@ class Performer:
         if progress.state in ("applied", "skipped", "rolled-back"):
             return progress
         for need in change.needs:
-            if not self._is_there(need):
+            if not self.is_there(need):
                 return self._without(change, need)
         handler = handlers()[change.kind]
         in_doubt = progress.state == "in-doubt"
@@ -58,7 +58,8 @@ class Performer:
             return self._write(change, "skipped", detail=f"needs {need}, which is {state}")
         return self._write(change, "failed", detail=f"needs {need}, which is not applied")
 
-    def _is_there(self, change_id: str) -> bool:
+    def is_there(self, change_id: str) -> bool:
+        """Whether a change stands that others build on, made by this run or found made."""
         progress = self._site.made(change_id)
         return progress.state == "applied" or (
             progress.state == "skipped" and progress.detail == "already so"

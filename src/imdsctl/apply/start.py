@@ -2,13 +2,14 @@
 
 import secrets
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from itertools import islice
 
 from imdsctl.apply.ledger import Ledger
 from imdsctl.model.diagnostics import RefusedError, UsageError
 from imdsctl.model.evidence import Cell, Unreadable
-from imdsctl.model.plan import Change, Plan
+from imdsctl.model.plan import Facts, Plan
 from imdsctl.ports import Fleet
 
 _BATCH = 100
@@ -94,17 +95,18 @@ def check_drift(plan: Plan, waves: Sequence[int] | None, fleet: Fleet) -> None:
     Raises:
         RefusedError: the options of an instance are neither as planned from nor as planned to.
     """
-    by_cell: dict[Cell, list[Change]] = defaultdict(list)
+    # An instance that is changed in two steps may stand before, between or after them.
+    expected: dict[Cell, dict[str, list[Facts]]] = defaultdict(lambda: defaultdict(list))
     for wave in plan.waves:
         if waves is None or wave.number in waves:
             for change in wave.changes:
                 if change.kind == "instance-options":
-                    by_cell[change.cell].append(change)
+                    expected[change.cell][change.resource] += [change.before, change.after]
     drifted = [
         resource
-        for cell, changes in by_cell.items()
-        for start in range(0, len(changes), _BATCH)
-        for resource in _drifted(cell, changes[start : start + _BATCH], fleet)
+        for cell, states in expected.items()
+        for start in range(0, len(states), _BATCH)
+        for resource in _drifted(cell, dict(islice(states.items(), start, start + _BATCH)), fleet)
     ]
     if drifted:
         more = f" and {len(drifted) - _SHOWN} more" if len(drifted) > _SHOWN else ""
@@ -115,20 +117,20 @@ def check_drift(plan: Plan, waves: Sequence[int] | None, fleet: Fleet) -> None:
         )
 
 
-def _drifted(cell: Cell, changes: Sequence[Change], fleet: Fleet) -> Iterator[str]:
-    found = fleet.instances_by_id(cell, [c.resource for c in changes])
+def _drifted(cell: Cell, expected: Mapping[str, list[Facts]], fleet: Fleet) -> Iterator[str]:
+    found = fleet.instances_by_id(cell, list(expected))
     if isinstance(found, Unreadable):
         raise RefusedError(
             f"{cell} could not be read, so the plan cannot be held against it",
             detail=found.why,
             hint="check credentials and permissions, then apply again",
         )
-    for change in changes:
-        instance = found.get(change.resource)
+    for resource, states in expected.items():
+        instance = found.get(resource)
         if instance is None or instance.state in ("terminated", "shutting-down"):
             continue
-        if instance.options.members() not in (change.before, change.after):
-            yield change.resource
+        if instance.options.members() not in states:
+            yield resource
 
 
 def run_name(plan: Plan, now: datetime) -> str:

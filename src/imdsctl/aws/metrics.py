@@ -21,7 +21,7 @@ from imdsctl.aws.clients import Clients
 from imdsctl.aws.errors import AWS_ERRORS, code_of, unreadable
 from imdsctl.aws.series import MalformedSeriesError, Query, Series, series_of, sum_query
 from imdsctl.model.evidence import Calls, Cell, Metric, Unreadable
-from imdsctl.ports import Watched
+from imdsctl.ports import Counted, Watched
 
 _ANSWERED: Final = "MetadataNoToken"
 _REFUSED: Final = "MetadataNoTokenRejected"
@@ -172,23 +172,55 @@ class AwsMetrics:
         """
         if not since:
             return {}
-        earliest = min(since.values())
-        period = _fine_period(earliest, end)
-        first, last = _floor(earliest, period), _ceiling(end, period)
-        rejected: dict[str, int] = {}
+        period = _fine_period(min(since.values()), end)
+        found = self._counted_since(cell, _REFUSED, since, end, period)
+        if isinstance(found, Unreadable):
+            return found
+        return {instance: counted.calls for instance, counted in found.items()}
+
+    def answered_since(
+        self, cell: Cell, since: Mapping[str, datetime], end: datetime
+    ) -> dict[str, Counted] | Unreadable:
+        """IMDSv1 calls that were answered per instance id after its own `since`, up to `end`.
+
+        Counted in periods of five minutes that begin at or after `since`. Ids without any data
+        point are absent, which is no proof of silence.
+        """
+        if not since:
+            return {}
+        period = max(_FIVE_MINUTES, _fine_period(min(since.values()), end))
+        # Of zeros only the number is known, so each is asked for from its own beginning on.
+        together: dict[datetime, dict[str, datetime]] = {}
+        for instance, begin in since.items():
+            first = _ceiling(begin, period)
+            together.setdefault(first, {})[instance] = first
+        found: dict[str, Counted] = {}
+        for some in together.values():
+            counted = self._counted_since(cell, _ANSWERED, some, end, period)
+            if isinstance(counted, Unreadable):
+                return counted
+            found.update(counted)
+        return found
+
+    def _counted_since(
+        self, cell: Cell, metric: str, since: Mapping[str, datetime], end: datetime, period: int
+    ) -> dict[str, Counted] | Unreadable:
+        """The points of a metric whose period begins at or after each instance's `since`."""
+        first, last = _floor(min(since.values()), period), _ceiling(end, period)
+        found: dict[str, Counted] = {}
         if first >= last:
-            return rejected
+            return found
         for batch in in_batches(since.items(), _per_call(first, last, period)):
             queries = [
-                sum_query(f"r{index}", _REFUSED, instance, period)
+                sum_query(f"c{index}", metric, instance, period)
                 for index, (instance, _) in enumerate(batch)
             ]
             try:
                 answers, said = self._ask(cell, queries, first, last)
             except (*AWS_ERRORS, MalformedSeriesError) as problem:
-                return self._unreadable(cell, problem, len(rejected))
+                return self._unreadable(cell, problem, len(found))
             for index, (instance, begin) in enumerate(batch):
-                series = answers.get(f"r{index}")
+                series = answers.get(f"c{index}")
                 status = _worst(series)
                 if status != "Complete" or said:
                     why = "; ".join(said or [_names(status, [instance])])
@@ -197,12 +229,12 @@ class AwsMetrics:
                         region=cell.region,
                         what="calls",
                         why=why,
-                        seen=len(rejected),
+                        seen=len(found),
                     )
                 assert series is not None
                 if series.points:
-                    rejected[instance] = _sum_from(series, begin.timestamp())
-        return rejected
+                    found[instance] = _counted(series, begin.timestamp())
+        return found
 
     def _ask(
         self, cell: Cell, queries: list[Query], start: datetime, end: datetime
@@ -270,9 +302,11 @@ def _joined(earlier: Series, later: Series) -> Series:
     )
 
 
-def _sum_from(series: Series, begin: float) -> int:
-    points = zip(series.times, series.values, strict=True)
-    return round(sum(value for time, value in points if time >= begin))
+def _counted(series: Series, begin: float) -> Counted:
+    if not series.values:
+        return Counted(calls=0, periods=series.points)
+    points = [v for t, v in zip(series.times, series.values, strict=True) if t >= begin]
+    return Counted(calls=round(sum(points)), periods=len(points))
 
 
 def _calls(

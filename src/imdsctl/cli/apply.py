@@ -7,7 +7,13 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from imdsctl.apply.dryrun import Pretence, PretendClock, PretendHealth, ScratchJournal
+from imdsctl.apply.dryrun import (
+    Pretence,
+    PretendClock,
+    PretendHealth,
+    PretendMetrics,
+    ScratchJournal,
+)
 from imdsctl.apply.engine import Engine
 from imdsctl.apply.handler import Site
 from imdsctl.apply.ledger import Ledger
@@ -131,8 +137,9 @@ def _confirm(screen: Screen, plan: Plan, waves: list[int] | None) -> None:
     chosen = [w for w in plan.waves if waves is None or w.number in waves]
     changes = [c for w in chosen for c in w.changes]
     kinds = Counter(c.kind for c in changes)
-    instances, refreshes = kinds["instance-options"], kinds["instance-refresh"]
-    others = len(changes) - instances - refreshes
+    refreshes = kinds["instance-refresh"]
+    others = len(changes) - kinds["instance-options"] - refreshes
+    instances = len({c.resource for c in changes if c.kind == "instance-options"})
     parts = [count(instances, "instance")] if instances else []
     if refreshes:
         parts.append(f"{count(refreshes, 'group')} by instance refresh")
@@ -174,7 +181,7 @@ def _dry_run(
     site = Site(
         fleet=pretence,
         control=pretence,
-        metrics=reach.metrics,
+        metrics=PretendMetrics(reach.metrics),
         health=PretendHealth(reach.health, pretence),
         clock=clock,
         run="dry-run",

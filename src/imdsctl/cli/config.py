@@ -83,6 +83,9 @@ def _ranges(policy: Policy) -> Iterator[tuple[str, float, float, float]]:
     yield "judge.min_window_days", judge.min_window_days, 1, 455
     yield "judge.remember_days", judge.remember_days, 0, 3650
     yield "plan.default_hop_limit", plan.default_hop_limit, 1, 64  # EC2's own range
+    yield "hop_bump.limit", policy.hop_bump.limit, 2, 64
+    # Shorter than three of CloudWatch's five-minute periods nothing could be seen.
+    yield "hop_bump.cycle_seconds", policy.hop_bump.cycle_seconds, 900, 90 * 86_400
     yield "plan.max_age_hours", plan.max_age_hours, 1, _LONGEST
     for name, wave in policy.waves.items():
         yield f"waves.{name}.canaries", wave.canaries, 0, 1000

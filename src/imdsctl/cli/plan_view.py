@@ -30,7 +30,9 @@ def show_plan(screen: Screen, built: Plan, *, held: bool = False) -> None:
         names = short(c.resource for c in irreversible)
         screen.line((" one way   ", "bold red"), f"{names}: cannot be undone", hang=_COLUMN)
     if built.waves:
-        soaks = sum(w.soak_seconds * (2 if w.canaries else 1) for w in built.waves)
+        soaks = sum(
+            w.soak_seconds * (2 if w.canaries else 1) + w.cycle_seconds for w in built.waves
+        )
         waits = f" and {span(soaks)} of soak" if soaks else ""
         screen.line(
             f" takes about {span(_api_seconds(built))} of API budget{waits}. "
@@ -50,14 +52,30 @@ def _wave(screen: Screen, wave: Wave) -> None:
     if wave.number < 0:
         text = f"{count(len(wave.changes), 'change')}   new launches become V2 only"
     else:
-        parts = [count(n, "instance")] if (n := kinds["instance-options"]) else []
+        in_place = {c.resource for c in wave.changes if c.kind == "instance-options"}
+        parts = [count(len(in_place), "instance")] if in_place else []
         if refreshes := kinds["instance-refresh"]:
             parts.append(count(refreshes, "group") + " by instance refresh")
         text = f"{joined(parts) or count(len(wave.changes), 'change')}   {wave.name}"
     screen.line((f" {title} ", "bold cyan"), text, hang=_COLUMN)
     if wave.number >= 0 and kinds["instance-options"]:
         screen.line(" " * _COLUMN + _pace(wave), hang=_COLUMN)
+        _first_steps(screen, wave)
     _others(screen, [c for c in wave.changes if c.kind != "instance-options"])
+
+
+def _first_steps(screen: Screen, wave: Wave) -> None:
+    """Whose hop limit is raised before tokens are required, and how long that is watched."""
+    first = [c for c in wave.changes if c.is_first_step]
+    if not first:
+        return
+    limit = first[0].after["http_put_response_hop_limit"]
+    names = short([c.name or c.resource for c in first])
+    screen.line(
+        f"{' ' * _COLUMN}hop limit to {limit} first ({names}), then {span(wave.cycle_seconds)} "
+        "without an IMDSv1 call, then tokens",
+        hang=_COLUMN,
+    )
 
 
 def _pace(wave: Wave) -> str:

@@ -63,7 +63,13 @@ def weigh(
         status=status,
         confidence=confidence,
         reasons=[
-            Reason(rule=name, summary=f.summary, fix=f.fix, evidence=list(f.evidence))
+            Reason(
+                rule=name,
+                summary=f.summary,
+                fix=f.fix,
+                evidence=list(f.evidence),
+                status=f.status,
+            )
             for name, f in (*deciding, *others)
         ],
     )

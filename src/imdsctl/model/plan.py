@@ -2,7 +2,7 @@
 
 import hashlib
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import msgspec
 from msgspec import Struct, field, structs
@@ -23,6 +23,9 @@ Kind = Literal[
     "nodegroup-version",
     "beanstalk-option",
 ]
+
+AGENT_CYCLE: Final = "agent-cycle"
+"""The gate of a raised hop limit: a full cycle without an IMDSv1 call, tokens still optional."""
 
 Facts = dict[str, Any]
 """The part of a resource that a change touches; the keys are the change kind's own."""
@@ -57,12 +60,18 @@ class Change(Struct, frozen=True, kw_only=True):
         """Where it is made."""
         return Cell(self.account, self.region)
 
+    @property
+    def is_first_step(self) -> bool:
+        """Whether another change of the same resource waits for this one's agent cycle."""
+        return AGENT_CYCLE in self.gates
+
 
 class Wave(Struct, frozen=True, kw_only=True):
     """Changes that are made together: canaries first, then `batch` at a time.
 
     After the canaries and after the last change the wave waits `soak_seconds` and looks at the
-    gates. Wave 0 to 2 follow the risk; the freeze has number -1.
+    gates. Wave 0 to 2 follow the risk; the freeze has number -1. Changes with the gate
+    `agent-cycle` come before all others, and those that need them wait `cycle_seconds` for it.
     """
 
     number: int
@@ -71,6 +80,7 @@ class Wave(Struct, frozen=True, kw_only=True):
     canaries: list[str] = field(default_factory=list)
     batch: int = 10
     soak_seconds: int = 900
+    cycle_seconds: int = 0
 
 
 class Held(Struct, frozen=True, kw_only=True):

@@ -65,6 +65,22 @@ class PlanPolicy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     max_age_hours: int = 168
 
 
+class HopBumpPolicy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Raising the response hop limit before tokens are required, in two steps.
+
+    Where IMDSv1 calls may come from containers that a hop limit of 1 cuts off from their tokens,
+    the plan raises it to `limit` with tokens still optional, waits `cycle_seconds` (one full cycle
+    of the agents and of credentials), and requires tokens only if no IMDSv1 call came any more.
+    Such are instances of no group that carry the tags of EKS, ECS or kubernetes, and `resources`
+    (ids or names, which may hold `*`), for hosts of containers that no tag gives away.
+    """
+
+    enabled: bool = True
+    limit: int = 2
+    cycle_seconds: int = 86_400
+    resources: list[str] = field(default_factory=list)
+
+
 class ScanPolicy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What a scan reads where the command line does not say.
 
@@ -84,6 +100,7 @@ class Policy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     scan: ScanPolicy = ScanPolicy()
     judge: JudgePolicy = JudgePolicy()
     plan: PlanPolicy = PlanPolicy()
+    hop_bump: HopBumpPolicy = HopBumpPolicy()
     waves: dict[WaveName, WaveSettings] = field(default_factory=dict)
     wave_rules: list[WaveRule] = field(default_factory=list, name="wave_rule")
     exemptions: list[Exemption] = field(default_factory=list, name="exemption")

@@ -14,13 +14,14 @@ class Reason(Struct, frozen=True, kw_only=True):
     """One rule's word on one resource.
 
     `summary` is one sentence of what is so, `fix` one of what to do (empty if nothing),
-    `evidence` the ids of what it rests on.
+    `evidence` the ids of what it rests on, `status` what the rule argues for (None: a caution).
     """
 
     rule: str
     summary: str
     fix: str = ""
     evidence: list[str] = field(default_factory=list)
+    status: Status | None = None
 
 
 class Verdict(Struct, frozen=True, kw_only=True):

@@ -43,7 +43,7 @@ def build_plan(
     """
     drafts = []
     for judged in cells:
-        draft = Draft(judged.evidence.cell, policy.plan)
+        draft = Draft(judged.evidence.cell, policy.plan, policy.hop_bump)
         plan_freeze(judged, draft)
         plan_existing(judged, draft)
         drafts.append(draft)
@@ -94,17 +94,25 @@ def _waves(
     for number, name in enumerate(WAVES):
         chosen = settings(policy, name)
         changes = [c for c in by_wave[name] if keep is None or c.id in keep]
-        in_place = [c for c in changes if c.kind == "instance-options"]
+        in_place = [c for c in changes if c.kind == "instance-options" and not c.is_first_step]
         first = canaries(in_place, verdicts, chosen.canaries) if len(in_place) > 1 else []
         yield Wave(
             number=number,
             name=name,
             changes=sorted(
-                changes, key=lambda c: (c.kind == "instance-options", c.id not in first)
+                changes,
+                key=lambda c: (
+                    c.kind == "instance-options",
+                    not c.is_first_step,
+                    c.id not in first,
+                ),
             ),
             canaries=first,
             batch=chosen.batch,
             soak_seconds=chosen.soak_seconds,
+            cycle_seconds=policy.hop_bump.cycle_seconds
+            if any(c.is_first_step for c in changes)
+            else 0,
         )
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from imdsctl.model.evidence import Cell
 from imdsctl.model.launch_path import JudgedPath
 from imdsctl.model.plan import Change, Facts, Held, Kind
-from imdsctl.model.policy import PlanPolicy
+from imdsctl.model.policy import HopBumpPolicy, PlanPolicy
 from imdsctl.model.verdict import CONFIDENCES, Reason, Status, Verdict
 
 
@@ -20,6 +20,7 @@ class Draft:
 
     cell: Cell
     policy: PlanPolicy
+    hop_bump: HopBumpPolicy = field(default_factory=HopBumpPolicy)
     freeze: list[Change] = field(default_factory=list)
     groups: list[Change] = field(default_factory=list)
     instances: list[Change] = field(default_factory=list)

@@ -7,6 +7,7 @@ from imdsctl.model.evidence import Instance
 from imdsctl.model.launch_path import JudgedPath
 from imdsctl.model.verdict import Verdict
 from imdsctl.planner.draft import Draft, not_sure_enough, sure_enough
+from imdsctl.planner.hop_limit import may_be_the_hop_limit, plan_hop_limit_first
 from imdsctl.planner.refresh import plan_refresh
 
 
@@ -19,7 +20,9 @@ def plan_existing(judged: JudgedCell, draft: Draft) -> None:
         if verdict is None or verdict.status == "done":
             continue
         instance = record.item
-        if not sure_enough(verdict, draft.policy):
+        if may_be_the_hop_limit(instance, verdict, draft.hop_bump):
+            plan_hop_limit_first(instance, verdict, draft)
+        elif not sure_enough(verdict, draft.policy):
             draft.hold(
                 instance.id,
                 verdict.status if verdict.status != "ready" else "unknown",

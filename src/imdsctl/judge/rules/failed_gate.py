@@ -1,4 +1,4 @@
-"""A run required tokens on it before, and a gate failed: the strongest evidence there is."""
+"""A run changed it before, and a gate failed: the strongest evidence there is."""
 
 from datetime import timedelta
 
@@ -14,7 +14,7 @@ def judge(facts: InstanceFacts) -> Finding | None:
         return None
     return Finding(
         status="blocked",
-        summary=f"Run {failed.run} required IMDSv2 on it on {failed.at:%Y-%m-%d at %H:%M} UTC and "
+        summary=f"Run {failed.run} changed its options on {failed.at:%Y-%m-%d at %H:%M} UTC and "
         f"took that back: {failed.why}.",
         fix="Find what called IMDSv1 at that time (`imdsctl host trace`, or the logs of what "
         f"failed) and update it. It is held for {facts.policy.judge.remember_days} days.",

@@ -19,8 +19,8 @@ def judge(facts: InstanceFacts) -> Finding | None:
             "container gets no answer to its token request and falls back to IMDSv1. Its calls "
             "may be that, and not old software.",
             fix="Give the containers their own identity (IRSA, Pod Identity, task roles), or raise "
-            "the hop limit to 2 with tokens still optional and see whether the calls stop. "
-            "Updating the SDK would not help.",
+            "the hop limit to 2 with tokens still optional and see whether the calls stop; a plan "
+            "does so for what is in no group (see [hop_bump]). Updating the SDK would not help.",
             evidence=facts.evidence,
         )
     return Finding(
