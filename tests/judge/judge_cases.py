@@ -15,7 +15,7 @@ import pytest
 
 from imdsctl.judge.facts import Finding, InstanceFacts, PathFacts, Siblings
 from imdsctl.model.cell import FailedGate
-from imdsctl.model.evidence import Calls, Instance, Recorded
+from imdsctl.model.evidence import Calls, Instance, Recorded, Trace
 from imdsctl.model.launch_path import LaunchPath
 from imdsctl.model.policy import Exemption, Policy
 from imdsctl.model.verdict import Reason, Verdict
@@ -60,6 +60,26 @@ def instance_facts(given: dict[str, Any]) -> InstanceFacts:
         paths=tuple(launch_path(path) for path in given.get("paths", ())),
         exemption=msgspec.convert(exemption, Exemption) if exemption else None,
         failed_gate=FailedGate(**gate) if gate else None,
+        trace=recorded("traces", "e3", a_trace(given["trace"])) if "trace" in given else None,
+    )
+
+
+def a_trace(given: dict[str, Any]) -> Trace:
+    """A trace of the last eight days that lost nothing; programs are as the case says."""
+    programs = [{"confidence": "high", "fix": "mend it", **p} for p in given.get("programs", ())]
+    return msgspec.convert(
+        {
+            "id": INSTANCE_ID,
+            "account": ACCOUNT,
+            "region": REGION,
+            "tracer": "imdsctl",
+            "start": NOW - timedelta(days=8),
+            "end": NOW,
+            "v1": sum(p.get("v1", 0) for p in programs),
+            **given,
+            "programs": programs,
+        },
+        Trace,
     )
 
 

@@ -31,6 +31,8 @@ from imdsctl.model.evidence import (
     Nodegroup,
     Reading,
     TemplateSpec,
+    Trace,
+    TracedProgram,
 )
 from imdsctl.ports import Posture
 from imdsctl.store.store import SqlStore
@@ -61,6 +63,17 @@ def test_every_kind_comes_back_as_it_went_in(store: SqlStore) -> None:
             environment_id="e-abc",
             application="shop",
             disable_imdsv1="true",
+            account=account,
+            region=region,
+        ),
+        "traces": Trace(
+            id="i-1",
+            tracer="imdsctl",
+            start=NOON,
+            end=NOON,
+            v1=3,
+            v1_per_day=[3],
+            programs=[TracedProgram(program="app", behaviour="v1-only", confidence="high", v1=3)],
             account=account,
             region=region,
         ),

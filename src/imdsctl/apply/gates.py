@@ -23,7 +23,8 @@ def failing(
     bad: dict[str, str] = {}
     for cell, members in by_cell.items():
         ids = [change.resource for change in members]
-        rejected = site.metrics.rejected_since(cell, {i: since[i] for i in ids}, site.clock.now())
+        watched = {c.resource: since[c.resource] for c in members if "rejected-calls" in c.gates}
+        rejected = site.metrics.rejected_since(cell, watched, site.clock.now())
         if isinstance(rejected, Unreadable):
             return rejected
         health = unhealthy(cell, ids, site)

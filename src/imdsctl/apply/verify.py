@@ -15,6 +15,8 @@ from imdsctl.model.plan import Change, Plan
 EARLY = timedelta(minutes=15)
 """Metrics lag behind by up to two periods of five minutes; sooner than this nothing is proved."""
 
+_TRIES = "its callers try IMDSv2 next"
+
 Seen = Callable[[Cell, list[Instance]], None]
 
 
@@ -103,6 +105,9 @@ def _metrics(changes: Sequence[Change], site: Site, ledger: Ledger) -> dict[str,
             if isinstance(rejected, Unreadable):
                 words[change.id] = (0, f"not read: {rejected.why}")
             elif count := rejected.get(change.resource, 0):
+                if "rejected-calls" not in change.gates:
+                    words[change.id] = (0, f"{count} IMDSv1 calls rejected, as expected: {_TRIES}")
+                    continue
                 words[change.id] = (count, f"{count} IMDSv1 calls rejected since {at:%H:%M} UTC")
             elif now - at < EARLY:
                 words[change.id] = (0, "too early to say")

@@ -9,7 +9,7 @@ from imdsctl.cli.screen import POSTURES, STYLES, Screen, at, count, joined
 from imdsctl.cli.wiring import Desk, need_scan, opened
 from imdsctl.model.cell import JudgedCell
 from imdsctl.model.diagnostics import Exit, UsageError
-from imdsctl.model.evidence import Calls, Cell, Instance, Metric, Recorded
+from imdsctl.model.evidence import Calls, Cell, Instance, Metric, Recorded, Trace
 from imdsctl.model.launch_path import LaunchPath
 from imdsctl.model.options import MetadataOptions
 from imdsctl.model.verdict import Verdict
@@ -97,6 +97,8 @@ def _of_instance(judged: JudgedCell, record: Recorded[Instance]) -> dict[str, An
     evidence = [_evidence(record, _instance_line(instance))]
     if calls is not None:
         evidence.append(_evidence(calls, _calls_line(calls.item)))
+    if (trace := judged.evidence.traces.get(instance.id)) is not None:
+        evidence.append(_evidence(trace, _trace_line(trace.item)))
     return {
         "resource": instance.id,
         "name": instance.name,
@@ -188,6 +190,15 @@ def _calls_line(calls: Calls) -> str:
         if metric is not None:
             parts.append(f"{name} {_metric(metric)}")
     return f"{days} days, {'; '.join(parts) or 'no data point at all'}"
+
+
+def _trace_line(trace: Trace) -> str:
+    hours = (trace.end - trace.start).total_seconds() / 3600
+    parts = [f"{trace.tracer}, {hours:,.0f} h", count(trace.requests, "request")]
+    parts.append(f"{trace.v1:,} on v1" if trace.v1 else "none on v1")
+    if trace.lost:
+        parts.append(f"{trace.lost:,} lost")
+    return ", ".join(parts)
 
 
 def _metric(metric: Metric) -> str:

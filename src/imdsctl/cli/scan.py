@@ -9,12 +9,14 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from imdsctl.cli import posture
 from imdsctl.cli.common import Common, Output, RoleName, listed
-from imdsctl.cli.screen import Screen, count
+from imdsctl.cli.screen import Screen, count, joined
+from imdsctl.cli.tracefiles import read_traces
 from imdsctl.cli.wiring import aws, opened
 from imdsctl.model.diagnostics import Exit, UsageError
 from imdsctl.model.evidence import Cell
 from imdsctl.ports import Store
 from imdsctl.scan.run import EVERY_REGION, CellDone, Scanner, ScanRequest
+from imdsctl.scan.traces import store_traces
 
 _LONGEST_DAYS = 455
 
@@ -25,6 +27,7 @@ def scan(
     accounts: str | None = None,
     role_name: RoleName = None,
     days: int | None = None,
+    traces: Annotated[list[str] | None, Parameter(consume_multiple=True, negative="")] = None,
     workers: Annotated[int, Parameter(show=False)] = 16,
     output: Output = "table",
     common: Common = Common(),  # noqa: B008 - frozen
@@ -36,6 +39,7 @@ def scan(
         accounts: Comma-separated account ids beside the caller's own; needs --role-name.
         role_name: The role to assume in those accounts.
         days: How many days of IMDSv1 metrics to read.
+        traces: Logs of `imdsctl host trace` or AWS's packet analyzer, named after their instance.
         workers: How many accounts × regions to read at a time.
         output: A table for people, or JSON.
         common: The options that every command has.
@@ -50,6 +54,7 @@ def scan(
                 detail=f"CloudWatch keeps 1 to {_LONGEST_DAYS} days",
                 hint="14 is the default, 35 also sees the turn of a month",
             )
+        host_traces = read_traces(traces or ())
         role = role_name or settings.role_name
         others = listed(accounts) or settings.accounts
         reach = aws(desk, role, others)
@@ -69,7 +74,8 @@ def scan(
         scanner = Scanner(reach.fleet, reach.metrics, desk.store, desk.clock)
         cells, unlisted = scanner.cells(request)
         with _progress(screen, cells) as done:
-            scanner.run(request, caller, cells, unlisted, done, role_name=role)
+            found = scanner.run(request, caller, cells, unlisted, done, role_name=role)
+        kept = store_traces(desk.store, desk.clock, found.scan, host_traces)
         if output == "json":
             answer = posture.document(desk.store)
             screen.json("scan", answer)
@@ -81,6 +87,13 @@ def scan(
                 "imdsctl plan -f plan.json",
                 *([f"imdsctl explain {caller_id}   (it calls v1 most)"] if caller_id else []),
             )
+    if kept.unknown:
+        screen.note(
+            ("traces left out  ", "yellow"),
+            f"of {joined(kept.unknown)}: no such instance in what was read",
+            hang=2,
+        )
+        return Exit.INCOMPLETE
     if not whole:
         screen.note(
             ("exit 3: incomplete", "yellow"), ', see "not read"; what could be read is stored'

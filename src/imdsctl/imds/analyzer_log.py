@@ -1,4 +1,4 @@
-"""Lines of AWS's IMDS packet analyzer come in; trace lines as `imdsctl host trace` writes them go out.
+"""Lines of AWS's IMDS packet analyzer come in; trace lines as `imdsctl host trace` has go out.
 
 The analyzer (github.com/aws/aws-imds-packet-analyzer) writes one line for each packet that a
 process sends to 169.254.169.254. Its time is `2022-12-20T11:03:58` by its logging.conf, or Python's
@@ -25,7 +25,8 @@ _LINE = re.compile(
     r"IMDS(?P<version>v1\(!\)|v2) (?P<rest>\(pid:.*)"
 )
 _PROCESS = re.compile(
-    r"\(pid:(?P<pid>\d+)(?::(?P<comm>.{0,15}?) argv:(?P<argv>.*?)| Unable to get argv information)\)"
+    r"\(pid:(?P<pid>\d+)"
+    r"(?::(?P<comm>.{0,15}?) argv:(?P<argv>.*?)| Unable to get argv information)\)"
     r"(?= called by -> \(pid:| -> \(pid:| Req details: |$)"
 )
 _REQUEST = re.compile(r"(?P<method>[A-Z]{3,16}) (?P<path>/\S*) HTTP/\d")
@@ -82,9 +83,7 @@ def _trace_line(found: re.Match[str]) -> dict[str, Any] | None:
     }
 
 
-def _version(
-    found: re.Match[str], details: str, request: re.Match[str] | None
-) -> tuple[str, bool]:
+def _version(found: re.Match[str], details: str, request: re.Match[str] | None) -> tuple[str, bool]:
     """Which version the request is of, and whether that is the analyzer's word alone."""
     labelled = "v2" if found["version"] == "v2" else "v1"
     if request is None or found["missing"]:

@@ -9,11 +9,13 @@ from imdsctl.judge.facts import InstanceFacts, PathFacts, Siblings, is_mature, s
 from imdsctl.judge.instances import judge_instance
 from imdsctl.judge.launch import judge_path
 from imdsctl.judge.paths import PathFinder
+from imdsctl.judge.traced import fresh, v1_first_explains
 from imdsctl.model.cell import CellEvidence, JudgedCell
 from imdsctl.model.evidence import (
     Calls,
     Instance,
     Recorded,
+    Trace,
 )
 from imdsctl.model.launch_path import LaunchPath
 from imdsctl.model.policy import Exemption, Policy
@@ -39,7 +41,10 @@ def judge_cell(evidence: CellEvidence, policy: Policy, now: datetime) -> JudgedC
     for path in paths:
         if path.group:
             paths_of_group[path.group].append(path)
-    siblings = _siblings(present, evidence.calls, policy)
+    traces = {
+        i: kept for i, t in evidence.traces.items() if (kept := fresh(t, now, policy)) is not None
+    }
+    siblings = _siblings(present, evidence.calls, traces, policy)
     verdicts = {
         record.item.id: judge_instance(
             InstanceFacts(
@@ -52,6 +57,7 @@ def judge_cell(evidence: CellEvidence, policy: Policy, now: datetime) -> JudgedC
                 paths=tuple(paths_of_group.get(record.item.group or "", ())),
                 exemption=exemption_for(record.item, policy.exemptions),
                 failed_gate=evidence.failed_gates.get(record.item.id),
+                trace=traces.get(record.item.id),
             )
         )
         for record in present
@@ -94,7 +100,10 @@ def _origin(instance: Instance) -> str:
 
 
 def _siblings(
-    records: Iterable[Recorded[Instance]], calls: Mapping[str, Recorded[Calls]], policy: Policy
+    records: Iterable[Recorded[Instance]],
+    calls: Mapping[str, Recorded[Calls]],
+    traces: Mapping[str, Recorded[Trace]],
+    policy: Policy,
 ) -> dict[str, Siblings]:
     callers: dict[str, list[str]] = defaultdict(list)
     evidence: dict[str, list[str]] = defaultdict(list)
@@ -109,7 +118,8 @@ def _siblings(
             continue
         seen = observed.item
         total = (seen.v1.total if seen.v1 else 0) + (seen.rejected.total if seen.rejected else 0)
-        if total:
+        trace = traces.get(instance.id)
+        if total and not v1_first_explains(trace.item if trace else None, seen, policy):
             callers[origin].append(instance.id)
             evidence[origin].append(observed.id)
         else:

@@ -17,6 +17,7 @@ from imdsctl.model.evidence import (
     Nodegroup,
     Recorded,
     TemplateVersion,
+    Trace,
 )
 from imdsctl.model.launch_path import JudgedPath
 from imdsctl.model.verdict import Verdict
@@ -50,6 +51,7 @@ class CellEvidence:
     nodegroups: Sequence[Recorded[Nodegroup]] = ()
     environments: Sequence[Recorded[Environment]] = ()
     capacity_providers: Sequence[Recorded[CapacityProvider]] = ()
+    traces: Mapping[str, Recorded[Trace]] = field(default_factory=dict)
     unreadable: Mapping[str, str] = field(default_factory=dict)
     failed_gates: Mapping[str, FailedGate] = field(default_factory=dict)
 

@@ -6,6 +6,7 @@ from typing import Generic, Literal, NamedTuple, TypeVar
 from msgspec import Struct, field
 
 from imdsctl.model.options import MetadataOptions
+from imdsctl.model.verdict import Confidence
 
 
 class Cell(NamedTuple):
@@ -29,6 +30,7 @@ What = Literal[
     "nodegroups",
     "environments",
     "capacity-providers",
+    "traces",
 ]
 """The kinds of reading that a scan makes in every cell."""
 
@@ -312,6 +314,61 @@ class CapacityProvider(Struct, frozen=True, kw_only=True, omit_defaults=True):
         return self.name
 
 
+Behaviour = Literal["v1-only", "v1-first", "fallback", "hop-limit", "v2"]
+"""What a traced program does (docs/host-trace.md)."""
+
+
+class TracedProgram(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A program that called the metadata service while its host was traced.
+
+    `v1` counts requests without a token, whatever their answer; `container` is the id of the
+    container that it ran in.
+    """
+
+    program: str
+    behaviour: Behaviour
+    confidence: Confidence
+    v1: int = 0
+    v2: int = 0
+    tokens: int = 0
+    unanswered: int = 0
+    container: str | None = None
+    user_agent: str | None = None
+    fix: str = ""
+
+
+class Trace(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a tracer on an instance saw from `start` to `end`: who called, and what that means.
+
+    `tracer` is `imdsctl` or `aws-imds-packet-analyzer`, whose word counts less. `lost` counts
+    requests that the tracer knows to have missed; a trace that lost any proves no silence.
+    `v1_per_day` counts requests without a token from the first day (UTC) on.
+    """
+
+    id: str
+    account: str
+    region: str
+    tracer: Literal["imdsctl", "aws-imds-packet-analyzer"]
+    start: datetime
+    end: datetime
+    requests: int = 0
+    v1: int = 0
+    lost: int = 0
+    since_boot: bool = False
+    v1_per_day: list[int] = field(default_factory=list)
+    programs: list[TracedProgram] = field(default_factory=list)
+
+    @property
+    def proves_silence(self) -> bool:
+        """Whether what it did not see did not happen, as far as a tracer can say."""
+        return self.tracer == "imdsctl" and not self.lost
+
+    @property
+    def callers(self) -> list[TracedProgram]:
+        """The programs that asked without a token."""
+        return [program for program in self.programs if program.v1]
+
+
 Item = (
     Instance
     | Calls
@@ -323,6 +380,7 @@ Item = (
     | Nodegroup
     | Environment
     | CapacityProvider
+    | Trace
 )
 ITEM_OF: dict[str, type[Item]] = {
     "instances": Instance,
@@ -335,6 +393,7 @@ ITEM_OF: dict[str, type[Item]] = {
     "nodegroups": Nodegroup,
     "environments": Environment,
     "capacity-providers": CapacityProvider,
+    "traces": Trace,
 }
 """Which value a reading of each kind consists of."""
 

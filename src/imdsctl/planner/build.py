@@ -8,7 +8,7 @@ from imdsctl.model.evidence import Instance
 from imdsctl.model.plan import Change, Held, Plan, Wave
 from imdsctl.model.policy import Policy
 from imdsctl.model.verdict import Verdict
-from imdsctl.planner.draft import Draft
+from imdsctl.planner.draft import Draft, tries_v1_first
 from imdsctl.planner.existing import plan_existing
 from imdsctl.planner.freeze import plan_freeze
 from imdsctl.planner.waves import WAVES, canaries, settings, wave_of
@@ -44,6 +44,13 @@ def build_plan(
     drafts = []
     for judged in cells:
         draft = Draft(judged.evidence.cell, policy.plan, policy.hop_bump)
+        draft.noisy = {
+            r.item.group
+            for r in judged.evidence.instances
+            if r.item.group
+            and (verdict := judged.instances.get(r.item.id))
+            and tries_v1_first(verdict)
+        }
         plan_freeze(judged, draft)
         plan_existing(judged, draft)
         drafts.append(draft)

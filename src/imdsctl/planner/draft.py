@@ -15,7 +15,8 @@ class Draft:
     """The changes of one cell before they are numbered and ordered into waves.
 
     `refreshed` are the groups whose instances a refresh replaces, so that nobody modifies them;
-    `frozen` are the ids of the launch paths that will be V2 only before any instance is touched.
+    `frozen` are the ids of the launch paths that will be V2 only before any instance is touched,
+    `noisy` the groups whose programs will have calls rejected and work all the same.
     """
 
     cell: Cell
@@ -27,6 +28,7 @@ class Draft:
     held: list[Held] = field(default_factory=list)
     refreshed: set[str] = field(default_factory=set)
     frozen: set[str] = field(default_factory=set)
+    noisy: set[str] = field(default_factory=set)
 
     def change(
         self,
@@ -89,6 +91,14 @@ def sure_enough(verdict: Verdict, policy: PlanPolicy) -> bool:
     return verdict.status == "ready" and CONFIDENCES.index(verdict.confidence) >= CONFIDENCES.index(
         policy.min_confidence
     )
+
+
+def tries_v1_first(verdict: Verdict) -> bool:
+    """Whether programs there are known to ask IMDSv1 first: they work on, and are rejected once.
+
+    Rejected calls then say nothing, so that a change has no such gate.
+    """
+    return any(r.rule == "traced-callers" and r.status is None for r in verdict.reasons)
 
 
 def not_sure_enough(verdict: Verdict, policy: PlanPolicy) -> list[Reason]:

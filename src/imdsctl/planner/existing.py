@@ -6,7 +6,7 @@ from imdsctl.model.cell import JudgedCell
 from imdsctl.model.evidence import Instance
 from imdsctl.model.launch_path import JudgedPath
 from imdsctl.model.verdict import Verdict
-from imdsctl.planner.draft import Draft, not_sure_enough, sure_enough
+from imdsctl.planner.draft import Draft, not_sure_enough, sure_enough, tries_v1_first
 from imdsctl.planner.hop_limit import may_be_the_hop_limit, plan_hop_limit_first
 from imdsctl.planner.refresh import plan_refresh
 
@@ -38,7 +38,8 @@ def _in_place(instance: Instance, verdict: Verdict, draft: Draft) -> None:
     after = {**before, "http_tokens": "required"}
     if verdict.hop_limit is not None:
         after["http_put_response_hop_limit"] = verdict.hop_limit
-    gates = ["applied", "rejected-calls", "instance-status"]
+    rejected = [] if tries_v1_first(verdict) else ["rejected-calls"]
+    gates = ["applied", *rejected, "instance-status"]
     draft.instances.append(
         draft.change(
             "instance-options",

@@ -28,7 +28,8 @@ def may_be_the_hop_limit(instance: Instance, verdict: Verdict, policy: HopBumpPo
     """
     if not policy.enabled or verdict.status != "blocked" or instance.state != "running":
         return False
-    if instance.group or instance.options.http_put_response_hop_limit != 1:
+    limit = instance.options.http_put_response_hop_limit
+    if instance.group or limit is None or limit >= policy.limit:
         return False
     argued = {reason.rule for reason in verdict.reasons if reason.status == "blocked"}
     if not {_CALLED} <= argued <= _BLOCKING:

@@ -77,7 +77,7 @@ class InstanceRefresh(LeavesNothing):
                 unread = 0
                 refresh = next((r for r in refreshes if r.id == mine), refreshes[0])
                 refused: str | Unreadable = ""
-                if not undoing and not asked_back:
+                if not undoing and not asked_back and "rejected-calls" in change.gates:
                     refused = self._refused_calls(change, site, refresh.started_at or since)
                 if refresh.status not in ACTIVE:
                     return _ended(refresh, asked_back, refused, undoing=undoing)

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from imdsctl.judge.facts import Finding, InstanceFacts
+from imdsctl.judge.traced import v1_first_explains
 from imdsctl.model.evidence import Calls, Metric
 
 _ALL_DAY = 20
@@ -11,10 +12,12 @@ _FEW_HOURS = 2
 
 
 def judge(facts: InstanceFacts) -> Finding | None:
-    """`blocked` if MetadataNoToken counted any call in the window."""
+    """`blocked` if MetadataNoToken counted any call in the window that no trace explains."""
     calls = facts.observed
     if calls is None or calls.v1 is None or calls.v1.total == 0:
         return None
+    if v1_first_explains(facts.trace.item if facts.trace else None, calls, facts.policy):
+        return None  # traced-callers speaks of them
     days = max(1, round((calls.window_end - calls.window_start).total_seconds() / 86400))
     pattern, advice = _pattern(facts, calls, calls.v1)
     times = "call" if calls.v1.total == 1 else "calls"

@@ -1,6 +1,9 @@
 """CloudWatch has no data for the instance: silence that proves nothing."""
 
 from imdsctl.judge.facts import Finding, InstanceFacts
+from imdsctl.judge.rules.traced_callers import when
+from imdsctl.judge.traced import long_enough
+from imdsctl.model.evidence import Trace
 
 
 def judge(facts: InstanceFacts) -> Finding | None:
@@ -21,6 +24,13 @@ def judge(facts: InstanceFacts) -> Finding | None:
             fix="Scan again with the right to call cloudwatch:GetMetricData.",
             evidence=(facts.record.id,),
         )
+    if calls.v1 is None and facts.trace is not None and _silent(facts.trace.item, facts):
+        return Finding(
+            confidence="medium",
+            summary="CloudWatch has no MetadataNoToken data point for it, but a trace on the host "
+            f"saw no IMDSv1 call ({when(facts.trace.item)}).",
+            evidence=(*facts.evidence, facts.trace.id),
+        )
     if calls.v1 is None:
         return Finding(
             status="unknown",
@@ -29,3 +39,7 @@ def judge(facts: InstanceFacts) -> Finding | None:
             evidence=facts.evidence,
         )
     return None
+
+
+def _silent(trace: Trace, facts: InstanceFacts) -> bool:
+    return not trace.v1 and long_enough(trace, facts.policy)

@@ -11,7 +11,9 @@ def judge(facts: InstanceFacts) -> Finding | None:
     if calls is None or calls.v1 is None or calls.v1.total:
         return None
     missing = []
-    if not saw_boot(facts.instance, calls) and not (facts.siblings and facts.siblings.booted_quiet):
+    traced = facts.trace is not None and facts.trace.item.since_boot and not facts.trace.item.lost
+    quiet_boots = facts.siblings.booted_quiet if facts.siblings else 0
+    if not (saw_boot(facts.instance, calls) or quiet_boots or traced):
         missing.append("a boot")
     if not _saw_first_of_month(facts):
         missing.append("the first day of a month")
