@@ -80,7 +80,9 @@ def make_copy(
         tags: the tags that EKS puts on its own template.
     """
     source = templates.find_version(backend_of(account, region), template, version)
-    name = f"eks-{uuid.uuid4()}"
+    name = (
+        f"eks-{uuid.uuid5(uuid.NAMESPACE_URL, f'{account}/{region}/{source.template.id}/{tags}')}"
+    )
     made = templates.create(account, region, name, source.data, tags=tags)
     return Copy(made, name, {1: str(source.number)})
 
