@@ -12,6 +12,8 @@ from imdsctl.ports import NodegroupUpdate
 _SOAK_SECONDS: Final = 900
 """Metrics lag behind by up to two periods of five minutes; the newest node has to be older."""
 
+_PERIOD: Final = timedelta(minutes=5)
+"""Of CloudWatch's data points with basic monitoring."""
 _YOUNG: Final = timedelta(hours=1)
 """What makes an older node unhealthy is not its birth; a resumed run may look days later."""
 
@@ -82,16 +84,19 @@ class Watched:
         if not ids:
             return
         found = site.fleet.instances_by_id(change.cell, ids)
+        # A whole period earlier: none of these nodes is so old, and the period in which the update
+        # began counts with them.
+        since = started - _PERIOD
         rejected = site.metrics.rejected_since(
-            change.cell, dict.fromkeys(ids, started), site.clock.now()
+            change.cell, dict.fromkeys(ids, since), site.clock.now()
         )
         for answer in (found, rejected):
             if isinstance(answer, Unreadable):
                 self.unreadable = answer
         if not isinstance(found, Unreadable):
             self.newest = max((i.launched_at for i in found.values()), default=self.newest)
-            since = site.clock.now() - _YOUNG
-            young = {i.id for i in found.values() if i.launched_at >= since}
+            oldest = site.clock.now() - _YOUNG
+            young = {i.id for i in found.values() if i.launched_at >= oldest}
             self.unhealthy = {
                 m.id: "unhealthy in its group" for m in members if m.id in young and not m.healthy
             }
