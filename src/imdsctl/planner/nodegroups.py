@@ -31,6 +31,7 @@ def through_nodegroup(judged: JudgedPath) -> JudgedPath:
         version=nodegroup.own.version,
         number=int(nodegroup.own.version),
         explicit=nodegroup.options,
+        effective=structs.replace(nodegroup.options.over(judged.path.effective), state=None),
     )
     return structs.replace(judged, path=path)
 
