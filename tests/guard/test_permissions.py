@@ -27,8 +27,9 @@ NEEDS_NO_PERMISSION = {"sts:GetCallerIdentity"}
 ONLY_IN_TROUBLE = {
     "apply": {"autoscaling:RollbackInstanceRefresh"},
     "rollback": {"autoscaling:RollbackInstanceRefresh"},
+    "verify": {"eks:DescribeUpdate", "eks:ListUpdates"},
 }
-"""Calls of a refresh that fails, or that is still under way when it is taken back."""
+"""Calls of a refresh that fails, or of one, or an update of a node group, still under way."""
 
 ME = f"arn:aws:iam::{OWN}:role/imdsctl"
 
@@ -56,6 +57,24 @@ callers = [
 ]
 """
 """A group whose instances call v1 only while they boot, which no health check minds."""
+
+
+NODES = """
+[[account.region.launch_template]]
+name = "nodes"
+[[account.region.launch_template.version]]
+image = "golden"
+options = { http_tokens = "optional", http_put_response_hop_limit = 2 }
+[[account.region.auto_scaling_group]]
+name = "eks-nodes"
+launch_template = "nodes"
+version = "1"
+size = 2
+replaced_per_day = 1
+eks_nodegroup = "nodes"
+callers = [{ program = "kubelet", behaviour = "v2", container = "host" }]
+"""
+"""A managed node group in the last region of the small fleet."""
 
 
 @pytest.fixture
@@ -105,7 +124,7 @@ def allowed(command: str) -> set[str]:
 @pytest.fixture(params=["in-place", "refresh"])
 def recorded(request: pytest.FixtureRequest, operator: Operator, simulated_aws: Any) -> Recorder:
     """A whole migration and its way back, in two accounts, with every command's calls recorded."""
-    recorder = Recorder(simulated_aws(SMALL_FLEET))
+    recorder = Recorder(simulated_aws(SMALL_FLEET + NODES))
     operator.settings(f'[plan]\nexisting = "{request.param}"\n')
     assert recorder.after("scan", operator.scan_all()).code == 0
     for offline in (("status",), ("plan", "-f", str(operator.plan_file)), ("check",)):

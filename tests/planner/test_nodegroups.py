@@ -10,13 +10,16 @@ UPDATE = "nodegroup-version:shop/blue"
 
 
 def with_nodes(
-    own: MetadataOptions = V1, copy: MetadataOptions = V1, template: str | None = "nodes:3"
+    own: MetadataOptions = V1,
+    copy: MetadataOptions = V1,
+    template: str | None = "nodes:3",
+    tokens: str = "optional",
 ) -> Fleet:
     """A node group on version 3 of its own template, of which EKS made the first copy."""
     fleet = Fleet()
     fleet.template("nodes", V1, V1, own, default=3)
     fleet.template("eks-1", copy)
-    fleet.nodegroup("blue", template, "eks-1:1")
+    fleet.nodegroup("blue", template, "eks-1:1", options={"http_tokens": tokens})
     return fleet
 
 
@@ -62,9 +65,9 @@ def test_an_endpoint_that_is_off_in_its_own_template_stays_off() -> None:
 
 
 def test_one_on_v2_only_needs_nothing_and_the_copies_of_eks_are_no_launch_paths() -> None:
-    fleet = with_nodes(V2, V2)
+    fleet = with_nodes(V2, V2, tokens="required")
     fleet.template("eks-2", V1, V2)
-    fleet.nodegroup("green", "nodes:3", "eks-2:2")
+    fleet.nodegroup("green", "nodes:3", "eks-2:2", options={"http_tokens": "required"})
     plan = planned(fleet)
     # Version 1 of EKS's template is its default, on v1; nobody launches it.
     assert ids(plan) == []
