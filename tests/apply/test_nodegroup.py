@@ -202,7 +202,7 @@ def test_rejected_calls_that_eks_does_not_mind_take_it_back(
     stopped = operator.apply()
     assert stopped.code == 4, str(stopped)
     assert told(stopped)["state"] == "rolled-back"
-    assert "IMDSv1 calls rejected" in told(stopped)["detail"]
+    assert "IMDSv1 call rejected" in told(stopped)["detail"]
     assert updates() == [("2", "Successful"), ("1", "Successful")]
     assert tokens(aws) == {"optional"}
     finished = operator.resume(stopped.json["run"])
@@ -371,5 +371,38 @@ def test_a_held_node_holds_the_node_group(operator: Operator, simulated_aws: Any
 def test_explain_says_whose_template_it_is(operator: Operator, simulated_aws: Any) -> None:
     aws = simulated_aws(fleet())
     assert operator.scan("--regions", "eu-west-1").code == 0
+    copied = "(EKS's copy of template batch version 1)"
+    assert copied in " ".join(operator("explain", "eks-batch").out.split())
     for name in ("shop/batch", "eks-batch", min(running(aws))):
         assert "EKS managed node group batch (own launch template)" in operator("explain", name).out
+
+
+def test_nodes_that_a_failed_update_left_behind_are_replaced_too(
+    operator: Operator, simulated_aws: Any, tmp_path: Path
+) -> None:
+    aws = simulated_aws(fleet())
+    old = set(running(aws))
+    prepared(operator)
+    trap = Trap(aws)
+    victim = Killable(operator.arguments("apply", str(operator.plan_file), "--yes"), tmp_path)
+    trap.set(victim, 1, "after", only="update-version")
+    assert victim.wait() == -signal.SIGKILL
+    trap.open()
+    # One old node is gone for good when a new one falls ill.
+    while len(old & set(running(aws))) == 3:
+        aws.control("clock", {"advance_seconds": 20})
+    client("autoscaling").set_instance_health(
+        InstanceId=min(set(running(aws)) - old), HealthStatus="Unhealthy"
+    )
+    aws.control("clock", {"advance_seconds": 4 * 3600})
+    assert updates() == [("2", "Failed")]
+    assert version_in_use() == "1"
+    assert tokens(aws) == {"optional", "required"}
+
+    stopped = operator.resume(operator.run())
+    assert stopped.code == 4, str(stopped)
+    assert told(stopped)["state"] == "rolled-back"
+    assert "NodeCreationFailure" in told(stopped)["detail"]
+    assert updates() == [("2", "Failed"), ("1", "Successful")]
+    assert tokens(aws) == {"optional"}
+    assert len(running(aws)) == 3

@@ -101,7 +101,9 @@ class Watched:
                 m.id: "unhealthy in its group" for m in members if m.id in young and not m.healthy
             }
         if not isinstance(rejected, Unreadable):
-            self.wrong |= {k: f"{n} IMDSv1 calls rejected" for k, n in rejected.items() if n}
+            self.wrong |= {
+                k: f"{n} IMDSv1 call{'s' * (n != 1)} rejected" for k, n in rejected.items() if n
+            }
 
     def long_enough(self, site: Site) -> bool:
         """Whether the metrics of the newest node have had the time to show."""

@@ -132,10 +132,13 @@ def _confirm(screen: Screen, plan: Plan, waves: list[int] | None) -> None:
     changes = [c for w in chosen for c in w.changes]
     kinds = Counter(c.kind for c in changes)
     instances, refreshes = kinds["instance-options"], kinds["instance-refresh"]
-    others = len(changes) - instances - refreshes
+    updates = kinds["nodegroup-version"]
+    others = len(changes) - instances - refreshes - updates
     parts = [count(instances, "instance")] if instances else []
     if refreshes:
         parts.append(f"{count(refreshes, 'group')} by instance refresh")
+    if updates:
+        parts.append(f"{count(updates, 'EKS node group')} by an update of EKS")
     if others:
         parts.append(count(others, "launch setting"))
     accounts = {c.account for c in changes}

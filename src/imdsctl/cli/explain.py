@@ -154,6 +154,9 @@ def _path(path: LaunchPath) -> dict[str, Any]:
         if path.launch_configuration
         else f"template {path.template_name} version {path.version}"
     )
+    nodegroup = path.nodegroup
+    if nodegroup is not None and nodegroup.own is not None and nodegroup.own.id != path.template:
+        source += f" (EKS's copy of template {nodegroup.own.name} version {nodegroup.own.version})"
     return {
         "id": path.id,
         "group": path.group,
