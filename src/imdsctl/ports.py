@@ -178,6 +178,21 @@ class RefreshStatus(Struct, frozen=True, kw_only=True):
     desired: list[TemplateSpec] = field(default_factory=list)
 
 
+class NodegroupUpdate(Struct, frozen=True, kw_only=True):
+    """An update of an EKS node group as EKS reports it.
+
+    `version` is the launch template version that it goes to, None for an update of another kind;
+    `errors` are EKS's codes and messages, in words.
+    """
+
+    id: str
+    status: str
+    kind: str = ""
+    version: str | None = None
+    created_at: datetime | None = None
+    errors: list[str] = field(default_factory=list)
+
+
 class Health(Protocol):
     """What the gates look at."""
 
@@ -189,6 +204,12 @@ class Health(Protocol):
 
     def refreshes(self, cell: Cell, group: str) -> list[RefreshStatus] | Unreadable:
         """The group's instance refreshes, newest first."""
+        ...
+
+    def nodegroup_updates(
+        self, cell: Cell, cluster: str, nodegroup: str, ids: Sequence[str] = ()
+    ) -> list[NodegroupUpdate] | Unreadable:
+        """The updates of an EKS node group, newest first; only those of `ids` if any are given."""
         ...
 
 
@@ -304,6 +325,15 @@ class Control(Protocol):
 
     def cancel_refresh(self, cell: Cell, group: str) -> Outcome:
         """CancelInstanceRefresh. Result: `refresh`."""
+        ...
+
+    def update_nodegroup(
+        self, cell: Cell, nodegroup: tuple[str, str], template: str, version: str, token: str
+    ) -> Outcome:
+        """UpdateNodegroupVersion of (cluster, name) to a version of its own launch template.
+
+        `token` makes it idempotent. Result: `update`.
+        """
         ...
 
 

@@ -25,10 +25,11 @@ NEEDS_NO_PERMISSION = {"sts:GetCallerIdentity"}
 """AWS answers this one to everybody (STS API Reference, GetCallerIdentity)."""
 
 ONLY_IN_TROUBLE = {
-    "apply": {"autoscaling:RollbackInstanceRefresh"},
+    "apply": {"autoscaling:RollbackInstanceRefresh", "eks:ListUpdates"},
     "rollback": {"autoscaling:RollbackInstanceRefresh"},
+    "verify": {"eks:DescribeUpdate", "eks:ListUpdates"},
 }
-"""Calls of a refresh that fails, or that is still under way when it is taken back."""
+"""Calls of a refresh that fails, or of one, or an update of a node group, still under way."""
 
 ME = f"arn:aws:iam::{OWN}:role/imdsctl"
 
@@ -54,8 +55,39 @@ callers = [
   { program = "edge", behaviour = "v2" },
   { program = "billing", behaviour = "v1-only", when = "boot", vital = false },
 ]
+[[account.region.launch_template]]
+name = "nodes"
+[[account.region.launch_template.version]]
+image = "golden"
+options = { http_tokens = "optional", http_put_response_hop_limit = 2 }
+[[account.region.auto_scaling_group]]
+name = "eks-nodes"
+launch_template = "nodes"
+eks_nodegroup = "nodes"
+callers = [
+  { program = "kubelet", behaviour = "v2" },
+  { program = "billing", behaviour = "v1-only", when = "boot", vital = false },
+]
 """
-"""A group whose instances call v1 only while they boot, which no health check minds."""
+"""Two groups whose instances call v1 only while they boot, which no health check minds."""
+
+
+NODES = """
+[[account.region.launch_template]]
+name = "nodes"
+[[account.region.launch_template.version]]
+image = "golden"
+options = { http_tokens = "optional", http_put_response_hop_limit = 2 }
+[[account.region.auto_scaling_group]]
+name = "eks-nodes"
+launch_template = "nodes"
+version = "1"
+size = 2
+replaced_per_day = 1
+eks_nodegroup = "nodes"
+callers = [{ program = "kubelet", behaviour = "v2", container = "host" }]
+"""
+"""A managed node group in the last region of the small fleet."""
 
 
 @pytest.fixture
@@ -105,7 +137,7 @@ def allowed(command: str) -> set[str]:
 @pytest.fixture(params=["in-place", "refresh"])
 def recorded(request: pytest.FixtureRequest, operator: Operator, simulated_aws: Any) -> Recorder:
     """A whole migration and its way back, in two accounts, with every command's calls recorded."""
-    recorder = Recorder(simulated_aws(SMALL_FLEET))
+    recorder = Recorder(simulated_aws(SMALL_FLEET + NODES))
     operator.settings(f'[plan]\nexisting = "{request.param}"\n')
     assert recorder.after("scan", operator.scan_all()).code == 0
     for offline in (("status",), ("plan", "-f", str(operator.plan_file)), ("check",)):
@@ -128,9 +160,7 @@ def test_no_policy_is_too_short_or_too_long(recorded: Recorder) -> None:
         assert recorded.seen[command] == set()
 
 
-def test_a_refresh_that_fails_is_rolled_back_within_the_policy(
-    operator: Operator, simulated_aws: Any
-) -> None:
+def test_what_fails_is_taken_back_within_the_policy(operator: Operator, simulated_aws: Any) -> None:
     recorder = Recorder(simulated_aws(FAILING))
     recorder.after("scan", operator.scan("--regions", "eu-west-1"))
     operator.plan()

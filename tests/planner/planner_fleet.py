@@ -19,6 +19,7 @@ from imdsctl.model.evidence import (
     Instance,
     LaunchConfiguration,
     Metric,
+    Nodegroup,
     Recorded,
     TemplateSpec,
     TemplateVersion,
@@ -59,6 +60,7 @@ class Fleet:
     calls: dict[str, Calls] = field(default_factory=dict)
     templates: list[TemplateVersion] = field(default_factory=list)
     configurations: list[LaunchConfiguration] = field(default_factory=list)
+    nodegroups: list[Nodegroup] = field(default_factory=list)
     groups: list[Group] = field(default_factory=list)
     defaults: AccountDefaults | None = field(
         default_factory=lambda: AccountDefaults(account=ACCOUNT, region=REGION, options=V2)
@@ -168,6 +170,28 @@ class Fleet:
             LaunchConfiguration(name=name, account=ACCOUNT, region=REGION, options=options)
         )
 
+    def nodegroup(self, name: str, own: str | None, group: str, **rest: Any) -> list[str]:
+        """An EKS node group of cluster `shop`, with the group that it owns; the group's instances.
+
+        `own` is the owner's `template:version`, None where EKS made one; `group` is what the group
+        launches from, a copy that EKS made.
+        """
+        template, _, version = (own or "").partition(":")
+        spec = TemplateSpec(id=f"lt-{template}", name=template, version=version) if own else None
+        self.nodegroups.append(
+            Nodegroup(
+                name=name,
+                cluster="shop",
+                account=ACCOUNT,
+                region=REGION,
+                status="ACTIVE",
+                template=spec,
+                groups=[f"eks-{name}"],
+            )
+        )
+        tags = {"eks:nodegroup-name": name, "eks:cluster-name": "shop"}
+        return self.group(f"eks-{name}", group, tags=tags, **rest)
+
     def account_default(self, options: MetadataOptions, managed_by: str = "account") -> None:
         """The account default, in place of one that requires tokens already."""
         self.defaults = AccountDefaults(
@@ -183,6 +207,7 @@ class Fleet:
             templates=_recorded("t", self.templates),
             configurations=_recorded("l", self.configurations),
             groups=_recorded("g", self.groups),
+            nodegroups=_recorded("n", self.nodegroups),
             defaults=_recorded("d", [self.defaults])[0] if self.defaults else None,
             unreadable=self.unreadable,
         )
@@ -266,6 +291,7 @@ def reordered(fleet: Fleet, orders: Sequence[int]) -> Fleet:
             msgspec.structs.replace(g, members=turned(g.members, second))
             for g in turned(fleet.groups, fourth)
         ],
+        nodegroups=turned(fleet.nodegroups, second),
         defaults=fleet.defaults,
         unreadable=fleet.unreadable,
     )

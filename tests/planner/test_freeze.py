@@ -329,7 +329,7 @@ def test_a_node_group_of_eks_is_left_to_eks() -> None:
     fleet.group("nodes", "nodes:1", tags={"eks:nodegroup-name": "blue"})
     plan = planned(fleet)
     assert ids(plan, "freeze") == []
-    assert rules(plan)["nodes/nodes:1"] == "owned"
+    assert rules(plan)["nodes/nodes:1"] == "nodegroup-own-template"
 
 
 def test_a_launch_configuration_gives_way_to_a_template() -> None:

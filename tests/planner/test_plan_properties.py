@@ -51,6 +51,16 @@ def fleets(draw: st.DrawFn) -> Fleet:
         )
         if members and not draw(st.integers(0, 4)):
             fleet.calls.pop(members[-1])
+    if draw(st.booleans()):
+        fleet.template("eks-blue", draw(SAID))
+        fleet.nodegroup(
+            "blue",
+            draw(st.sampled_from(["web:1", "web:1", "web:2", "web:9", None])),
+            "eks-blue:1",
+            called=draw(CALLED),
+            launched=draw(LAUNCHED),
+            size=draw(st.integers(0, 3)),
+        )
     for number in range(draw(st.integers(0, 4))):
         fleet.instance(
             f"i-{number}",
@@ -119,7 +129,7 @@ def test_no_instance_is_touched_that_is_not_ready(fleet: Fleet, chosen: Policy) 
     judged, plan = plan_for(fleet, chosen)
     for change in of_kind(plan, "instance-options"):
         assert judged.instances[change.resource].status == "ready"
-    for change in of_kind(plan, "instance-refresh"):
+    for change in of_kind(plan, "instance-refresh", "nodegroup-version"):
         for member in change.before["instances"]:
             assert judged.instances[member].status in ("ready", "done")
 
@@ -131,7 +141,8 @@ def test_every_instance_on_v1_is_planned_or_refreshed_or_held_with_a_reason(
 ) -> None:
     judged, plan = plan_for(fleet, chosen)
     planned = {c.resource for c in of_kind(plan, "instance-options")}
-    refreshed = {m for c in of_kind(plan, "instance-refresh") for m in c.before["instances"]}
+    replacing = of_kind(plan, "instance-refresh", "nodegroup-version")
+    refreshed = {m for c in replacing for m in c.before["instances"]}
     held = {h.resource: h for h in plan.held}
     for instance in fleet.instances:
         if instance.id not in judged.instances or instance.options.posture != "v1-allowed":
@@ -152,11 +163,16 @@ def test_every_launch_path_on_v1_becomes_v2_or_is_held_with_a_reason(
     held = {h.resource for h in plan.held}
     versions = {(c.resource, c.before["source"]) for c in of_kind(plan, "launch-template-version")}
     replaced = {c.resource for c in of_kind(plan, "launch-configuration-replacement")}
+    updated = {c.resource for c in of_kind(plan, "nodegroup-version")}
     for one in judged.paths:
         path = one.path
         if path.effective.posture != "v1-allowed":
             continue
         moved = (path.template, str(path.number)) in versions or path.group in replaced
+        if path.nodegroup and path.nodegroup.own:
+            own = path.nodegroup.own
+            moved = (own.id, own.version) in versions
+            assert moved == (path.nodegroup.id in updated)
         assert moved or path.id in held, path.id
     assert all(h.reasons and h.status not in ("ready", "done") for h in plan.held)
 
@@ -292,8 +308,11 @@ def test_where_instances_call_v1_no_new_instance_is_born_without_it(
             plan, "asg-launch-template", "instance-refresh", "launch-configuration-replacement"
         )
     }
+    updated = {c.resource for c in of_kind(plan, "nodegroup-version")}
     for one in judged.paths:
         path = one.path
+        if path.nodegroup and callers & set(path.members):
+            assert path.nodegroup.id not in updated
         if path.effective.posture == "v1-allowed" and callers & set(path.members):
             assert path.group not in pointed
             assert path.version != "$Default" or path.template not in moved

@@ -14,6 +14,7 @@ from imdsctl.model.evidence import (
     Group,
     GroupSpec,
     Instance,
+    Nodegroup,
     TemplateSpec,
     TemplateVersion,
     Unreadable,
@@ -21,7 +22,15 @@ from imdsctl.model.evidence import (
 from imdsctl.model.options import MetadataOptions
 from imdsctl.model.plan import Plan
 from imdsctl.model.run import Entry, Event, RunSummary
-from imdsctl.ports import Clock, Counted, Done, Fleet, Outcome, RefreshStatus
+from imdsctl.ports import (
+    Clock,
+    Counted,
+    Done,
+    Fleet,
+    NodegroupUpdate,
+    Outcome,
+    RefreshStatus,
+)
 
 
 class PretendClock:
@@ -54,6 +63,7 @@ class Pretence:
         self._default_versions: dict[tuple[Cell, str], str] = {}
         self._specs: dict[tuple[Cell, str], dict[str, TemplateSpec]] = {}
         self._refreshes: dict[tuple[Cell, str], RefreshStatus] = {}
+        self._updates: dict[tuple[Cell, str, str], NodegroupUpdate] = {}
 
     def __getattr__(self, name: str) -> Any:
         """What is not pretended is read from AWS."""
@@ -98,6 +108,20 @@ class Pretence:
                 yield page
             else:
                 yield [self._with_specs(cell, group) for group in page]
+
+    def nodegroups(
+        self, cell: Cell, names: Sequence[tuple[str, str]]
+    ) -> Iterator[list[Nodegroup] | Unreadable]:
+        """The node groups with the versions that they would use."""
+        for page in self._fleet.nodegroups(cell, names):
+            yield page if isinstance(page, Unreadable) else [self._updated(cell, n) for n in page]
+
+    def _updated(self, cell: Cell, nodegroup: Nodegroup) -> Nodegroup:
+        update = self._updates.get((cell, nodegroup.cluster, nodegroup.name))
+        if update is None or update.version is None or nodegroup.template is None:
+            return nodegroup
+        template = structs.replace(nodegroup.template, version=update.version)
+        return structs.replace(nodegroup, template=template)
 
     def _with_specs(self, cell: Cell, group: Group) -> Group:
         new = self._specs.get((cell, group.name))
@@ -175,9 +199,18 @@ class Pretence:
         )
         return Done({"refresh": "would-start"})
 
+    def update_nodegroup(
+        self, cell: Cell, nodegroup: tuple[str, str], template: str, version: str, token: str
+    ) -> Outcome:
+        """An update would run, and succeed."""
+        self._updates[cell, *nodegroup] = NodegroupUpdate(
+            id="would-start", status="Successful", kind="VersionUpdate", version=version
+        )
+        return Done({"update": "would-start"})
+
 
 class PretendHealth:
-    """A `Health` that also shows the refreshes that would have run."""
+    """A `Health` that also shows the refreshes and updates that would have run."""
 
     def __init__(self, health: Any, pretence: Pretence) -> None:
         self._health = health
@@ -191,6 +224,19 @@ class PretendHealth:
         """Those that are, with the pretended one first."""
         found: list[RefreshStatus] | Unreadable = self._health.refreshes(cell, group)
         pretended = self._pretence._refreshes.get((cell, group))  # noqa: SLF001 - the same module
+        if pretended is None or isinstance(found, Unreadable):
+            return found
+        return [pretended, *found]
+
+    def nodegroup_updates(
+        self, cell: Cell, cluster: str, nodegroup: str, ids: Sequence[str] = ()
+    ) -> list[NodegroupUpdate] | Unreadable:
+        """Those that are, with the pretended one first."""
+        pretended = self._pretence._updates.get((cell, cluster, nodegroup))  # noqa: SLF001 - the same module
+        asked = [update for update in ids if pretended is None or update != pretended.id]
+        found: list[NodegroupUpdate] | Unreadable = []
+        if asked or not ids:
+            found = self._health.nodegroup_updates(cell, cluster, nodegroup, asked)
         if pretended is None or isinstance(found, Unreadable):
             return found
         return [pretended, *found]

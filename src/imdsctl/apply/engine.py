@@ -140,6 +140,11 @@ class Engine:
                 {"detail": settled.detail, "gate": settled.detail},
             )
             return False
+        if settled.unwanted:
+            back = self._performer.take_back(change, why=settled.detail)
+            if back.state == "rolled-back":
+                return False
+            raise Stopped(f"{change.resource}: {settled.detail}; not taken back: {back.detail}")
         # AWS accepted it, so it stays applied, and a rollback will take it back.
         raise Stopped(f"{change.resource}: {settled.detail}")
 

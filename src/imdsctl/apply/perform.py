@@ -111,14 +111,14 @@ class Performer:
             return self._write(change, "undone", detail=look.detail, gate=why)
         if look.state == "before":
             detail = "was never made" if progress.state == "in-doubt" else "already as before"
-        elif look.state != "after":
+        elif look.state != "after" and not look.partial:
             return self._write(change, "undo-failed", detail=f"left alone: {look.detail}")
         else:
             self._write(change, "undo-intent", live=look.live, gate=why)
             outcome = self._insist(handler, change, lambda: handler.undo(change, self._site))
             if problem := _problem(outcome):
                 return self._write(change, "undo-failed", detail=problem)
-        if look.state == "after" or look.moving:
+        if look.state == "after" or look.moving or look.partial:
             settled = handler.settle(change, self._site, undoing=True)
             if not settled.ok:
                 return self._write(change, "undo-failed", detail=settled.detail)

@@ -48,7 +48,7 @@ def _spec_row(spec: TemplateSpec) -> Row:
 
 
 class AwsControl:
-    """The `Control` port over EC2's and Auto Scaling's APIs."""
+    """The `Control` port over the APIs of EC2, Auto Scaling and EKS."""
 
     def __init__(self, clients: Clients) -> None:
         self._clients = clients
@@ -272,6 +272,27 @@ class AwsControl:
             "CancelInstanceRefresh",
             {"AutoScalingGroupName": group},
             _refresh_id,
+        )
+
+    def update_nodegroup(
+        self, cell: Cell, nodegroup: tuple[str, str], template: str, version: str, token: str
+    ) -> Outcome:
+        """UpdateNodegroupVersion to a version of the node group's own template. Result: `update`.
+
+        Only the template's id is sent, because EKS refuses id and name together; never `force`,
+        which would end pods against their disruption budgets.
+        """
+        return self._change(
+            cell,
+            "eks",
+            "UpdateNodegroupVersion",
+            {
+                "clusterName": nodegroup[0],
+                "nodegroupName": nodegroup[1],
+                "launchTemplate": {"id": template, "version": version},
+                "clientRequestToken": token,
+            },
+            lambda answer: {"update": answer["update"].get("id", "")},
         )
 
     def _change(

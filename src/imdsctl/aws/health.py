@@ -9,15 +9,16 @@ from imdsctl.aws import values
 from imdsctl.aws.batches import in_batches
 from imdsctl.aws.clients import Clients
 from imdsctl.aws.errors import AWS_ERRORS, code_of, message_of, unreadable
+from imdsctl.aws.nodegroups import nodegroup_updates
 from imdsctl.model.evidence import Cell, TemplateSpec, Unreadable
-from imdsctl.ports import InstanceHealth, RefreshStatus
+from imdsctl.ports import InstanceHealth, NodegroupUpdate, RefreshStatus
 
 _IDS: Final = 100  # at most, in one DescribeInstanceStatus
 _NOT_FOUND: Final = "InvalidInstanceID.NotFound"
 
 
 class AwsHealth:
-    """The `Health` port over EC2 and Auto Scaling."""
+    """The `Health` port over EC2, Auto Scaling and EKS."""
 
     def __init__(self, clients: Clients) -> None:
         self._clients = clients
@@ -58,6 +59,12 @@ class AwsHealth:
             return self._unreadable(cell, "DescribeInstanceRefreshes", problem, len(rows))
         # AWS gives the newest first; a refresh that is still Pending has no start time yet.
         return [_refresh(row) for row in rows]
+
+    def nodegroup_updates(
+        self, cell: Cell, cluster: str, nodegroup: str, ids: Sequence[str] = ()
+    ) -> list[NodegroupUpdate] | Unreadable:
+        """The updates of an EKS node group, newest first; only those of `ids` if any are given."""
+        return nodegroup_updates(self._clients, cell, cluster, nodegroup, ids)
 
     def _statuses(self, cell: Cell, ids: list[str]) -> list[dict[str, Any]]:
         while ids:

@@ -23,7 +23,7 @@ READ: Final[Mapping[str, tuple[str, ...]]] = {
         "DescribeLaunchConfigurations",
     ),
     "cloudwatch": ("GetMetricData", "ListMetrics"),
-    "eks": ("DescribeNodegroup",),
+    "eks": ("DescribeNodegroup", "DescribeUpdate", "ListUpdates"),
     "elasticbeanstalk": ("DescribeConfigurationSettings", "DescribeEnvironments"),
     "ecs": ("DescribeCapacityProviders",),
     "sts": ("AssumeRole", "GetCallerIdentity"),
@@ -44,6 +44,7 @@ CHANGE: Final[Mapping[str, tuple[str, ...]]] = {
         "StartInstanceRefresh",
         "UpdateAutoScalingGroup",
     ),
+    "eks": ("UpdateNodegroupVersion",),
 }
 
 

@@ -26,7 +26,7 @@ def explain(
     """Everything known of one resource, its verdict, why, and what to do.
 
     Args:
-        resource: An instance id or name, a group, a launch template id or name.
+        resource: An instance id or name, a group, an EKS node group, a launch template id or name.
         output: A table for people, or JSON.
         common: The options that every command has.
     """
@@ -84,6 +84,7 @@ def _answers(judged: JudgedCell, resource: str) -> list[dict[str, Any]]:
             path.template,
             path.template_name,
             path.launch_configuration,
+            *((path.nodegroup.id, path.nodegroup.name) if path.nodegroup else ()),
         )
         if resource in names:
             answers.append(_of_path(judged, path, one.verdict))
@@ -123,6 +124,7 @@ def _of_path(judged: JudgedCell, path: LaunchPath, verdict: Verdict) -> dict[str
         *judged.evidence.groups,
         *judged.evidence.templates,
         *judged.evidence.configurations,
+        *judged.evidence.nodegroups,
         *([judged.evidence.defaults] if judged.evidence.defaults else []),
     ]
     return {
@@ -154,6 +156,9 @@ def _path(path: LaunchPath) -> dict[str, Any]:
         if path.launch_configuration
         else f"template {path.template_name} version {path.version}"
     )
+    nodegroup = path.nodegroup
+    if nodegroup is not None and nodegroup.own is not None and nodegroup.own.id != path.template:
+        source += f" (EKS's copy of template {nodegroup.own.name} version {nodegroup.own.version})"
     return {
         "id": path.id,
         "group": path.group,

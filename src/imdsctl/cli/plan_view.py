@@ -56,6 +56,8 @@ def _wave(screen: Screen, wave: Wave) -> None:
         parts = [count(len(in_place), "instance")] if in_place else []
         if refreshes := kinds["instance-refresh"]:
             parts.append(count(refreshes, "group") + " by instance refresh")
+        if updates := kinds["nodegroup-version"]:
+            parts.append(count(updates, "EKS node group") + " by an update of EKS")
         text = f"{joined(parts) or count(len(wave.changes), 'change')}   {wave.name}"
     screen.line((f" {title} ", "bold cyan"), text, hang=_COLUMN)
     if wave.number >= 0 and kinds["instance-options"]:
@@ -146,6 +148,12 @@ def _describe(change: Change) -> str:
         )
         verb = "refresh of group" if change.kind == "instance-refresh" else "group"
         return f"{verb} {change.resource}: template {', '.join(moves)}"
+    if change.kind == "nodegroup-version":
+        nodes = count(len(before["instances"]), "node")
+        return (
+            f"node group {change.resource}: template {before['template']['name']} "
+            f"{before['version']} → {after['version']}, EKS replaces its {nodes}"
+        )
     if change.kind == "launch-configuration-replacement":
         return (
             f"group {change.resource}: launch configuration {before['launch_configuration']} → "

@@ -33,6 +33,8 @@ _ONLY: Final[dict[str, tuple[str, ...]]] = {
     "ec2:DescribeInstanceStatus": ("apply",),
     "ec2:DescribeLaunchTemplates": ("scan",),
     "ec2:DescribeRegions": ("scan",),
+    "eks:DescribeUpdate": ("apply", "verify", "rollback"),
+    "eks:ListUpdates": ("apply", "verify", "rollback"),
     "ecs:DescribeCapacityProviders": ("scan",),
     "autoscaling:DescribeInstanceRefreshes": ("apply", "verify", "rollback"),
     "autoscaling:DescribeLaunchConfigurations": ("scan", "apply"),
@@ -69,6 +71,8 @@ class Scope:
 
 
 _GROUPS: Final = Scope(("arn:{p}:autoscaling:*:*:autoScalingGroup:*:autoScalingGroupName/*",))
+_NODEGROUPS: Final = Scope(("arn:{p}:eks:*:*:nodegroup/*/*/*",))
+_CLUSTERS_TOO: Final = Scope(("arn:{p}:eks:*:*:cluster/*", "arn:{p}:eks:*:*:nodegroup/*/*/*"))
 _TEMPLATES: Final = Scope(("arn:{p}:ec2:*:*:launch-template/*",))
 _SCOPES: Final[dict[str, Scope]] = {
     "ec2:ModifyInstanceMetadataOptions": Scope(("arn:{p}:ec2:*:*:instance/*",)),
@@ -78,6 +82,10 @@ _SCOPES: Final[dict[str, Scope]] = {
     "ec2:DeleteLaunchTemplate": _TEMPLATES,
     "ec2:DeleteLaunchTemplateVersions": _TEMPLATES,
     "ec2:ModifyImageAttribute": Scope(("arn:{p}:ec2:*::image/*",)),
+    "eks:DescribeNodegroup": _NODEGROUPS,
+    "eks:UpdateNodegroupVersion": _NODEGROUPS,
+    "eks:DescribeUpdate": _CLUSTERS_TOO,
+    "eks:ListUpdates": _CLUSTERS_TOO,
     "autoscaling:UpdateAutoScalingGroup": _GROUPS,
     "autoscaling:StartInstanceRefresh": _GROUPS,
     "autoscaling:RollbackInstanceRefresh": _GROUPS,
@@ -99,7 +107,8 @@ _LAUNCHED: Final = (
 )
 
 # What Auto Scaling checks for whoever points a group at a launch template, beside the call itself
-# (Auto Scaling User Guide, "Control Amazon EC2 launch template usage in Auto Scaling groups").
+# (Auto Scaling User Guide, "Control Amazon EC2 launch template usage in Auto Scaling groups"), and
+# EKS for whoever updates a node group with one ("Customize managed nodes with launch templates").
 _EXTRAS: Final[dict[str, Scope]] = {
     "ec2:RunInstances": Scope(
         _LAUNCHED,
@@ -112,7 +121,11 @@ _EXTRAS: Final[dict[str, Scope]] = {
         ("arn:{p}:iam::*:role/*",), {"StringEquals": {"iam:PassedToService": "ec2.amazonaws.com"}}
     ),
 }
-_DEMANDING: Final = {"autoscaling:UpdateAutoScalingGroup", "autoscaling:StartInstanceRefresh"}
+_DEMANDING: Final = {
+    "autoscaling:UpdateAutoScalingGroup",
+    "autoscaling:StartInstanceRefresh",
+    "eks:UpdateNodegroupVersion",
+}
 EXTRAS: Final[tuple[str, ...]] = tuple(_EXTRAS)
 """Actions that AWS checks though no command makes the call."""
 

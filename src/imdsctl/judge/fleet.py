@@ -10,7 +10,7 @@ from imdsctl.judge.instances import judge_instance
 from imdsctl.judge.launch import judge_path
 from imdsctl.judge.paths import PathFinder
 from imdsctl.judge.traced import fresh, v1_first_explains
-from imdsctl.model.cell import CellEvidence, JudgedCell
+from imdsctl.model.cell import CellEvidence, FailedGate, JudgedCell
 from imdsctl.model.evidence import (
     Calls,
     Instance,
@@ -35,6 +35,7 @@ def judge_cell(evidence: CellEvidence, policy: Policy, now: datetime) -> JudgedC
         defaults=evidence.defaults,
         images=evidence.images,
         instances=[record.item for record in present],
+        nodegroups=evidence.nodegroups,
     )
     paths = finder.paths()
     paths_of_group: dict[str, list[LaunchPath]] = defaultdict(list)
@@ -72,12 +73,18 @@ def judge_cell(evidence: CellEvidence, policy: Policy, now: datetime) -> JudgedC
                 siblings=_path_siblings(path, siblings, by_id),
                 members={m: verdicts[m] for m in path.members if m in verdicts},
                 unreadable=evidence.unreadable,
-                failed_gate=remembered.get(path.group or ""),
+                failed_gate=_failed_gate(path, remembered),
             )
         )
         for path in paths
     ]
     return JudgedCell(evidence=evidence, instances=verdicts, paths=judged)
+
+
+def _failed_gate(path: LaunchPath, remembered: Mapping[str, FailedGate]) -> FailedGate | None:
+    """What a run had to take back of the path's group, or of the node group that owns it."""
+    owner = path.nodegroup.id if path.nodegroup else ""
+    return remembered.get(path.group or "") or remembered.get(owner)
 
 
 def exemption_for(instance: Instance, exemptions: Iterable[Exemption]) -> Exemption | None:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 
 from msgspec import structs
 
+from imdsctl.judge.nodegroups import Nodegroups
 from imdsctl.model.evidence import (
     AccountDefaults,
     Group,
@@ -17,6 +18,7 @@ from imdsctl.model.evidence import (
     Image,
     Instance,
     LaunchConfiguration,
+    Nodegroup,
     Recorded,
     TemplateVersion,
 )
@@ -73,10 +75,12 @@ class PathFinder:
         defaults: Recorded[AccountDefaults] | None,
         images: Iterable[Recorded[Image]],
         instances: Iterable[Instance],
+        nodegroups: Iterable[Recorded[Nodegroup]] = (),
     ) -> None:
         self._versions: dict[str, dict[int, Recorded[TemplateVersion]]] = defaultdict(dict)
         for version in templates:
             self._versions[version.item.template_id][version.item.number] = version
+        self._nodegroups = Nodegroups(nodegroups, self._versions)
         self._configurations = {c.item.name: c for c in configurations}
         self._groups = sorted(groups, key=lambda g: g.item.name)
         self._defaults = defaults
@@ -99,6 +103,7 @@ class PathFinder:
             for path in found
             if path.template and (path.version == "$Default" or self._is_default(path))
         }
+        used_defaults |= self._nodegroups.templates(found)
         for template_id, versions in sorted(self._versions.items()):
             default = next((v for v in versions.values() if v.item.default), None)
             if default is not None and template_id not in used_defaults:
@@ -133,6 +138,7 @@ class PathFinder:
             effective, decider = effective_options(
                 explicit, self._default_options, self._images.get(image or "")
             )
+            nodegroup = self._nodegroups.of(group.item)
             yield LaunchPath(
                 id=f"{group.item.name}/{specs[0].template.name}:{version}",
                 kind="group",
@@ -148,10 +154,14 @@ class PathFinder:
                 version=version,
                 number=record.item.number if record else None,
                 image=image,
-                owner=owner_of(group.item.tags),
+                owner=self._nodegroups.told(nodegroup, owner_of(group.item.tags)),
+                nodegroup=nodegroup,
                 where=["main" if s.override is None else str(s.override) for s in specs],
                 members=sorted(m.id for m in group.item.members),
-                evidence=self._evidence(group, record),
+                evidence=[
+                    *self._evidence(group, record),
+                    *self._nodegroups.evidence(nodegroup),
+                ],
             )
 
     def _unread_configuration(self, group: Recorded[Group], name: str) -> LaunchPath:

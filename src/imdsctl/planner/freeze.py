@@ -11,13 +11,19 @@ from imdsctl.model.plan import Facts
 from imdsctl.model.verdict import Reason
 from imdsctl.planner.defaults import plan_defaults
 from imdsctl.planner.draft import Draft, not_sure_enough, sure_enough
+from imdsctl.planner.nodegroups import (
+    nodes_allow,
+    options_for_nodes,
+    plan_nodegroups,
+    through_nodegroup,
+)
 from imdsctl.planner.refresh import plan_refresh
 
 
 def plan_freeze(judged: JudgedCell, draft: Draft) -> None:
     """Fill the draft with everything that stops new instances on v1, and what has to wait."""
     by_template: dict[str, list[JudgedPath]] = defaultdict(list)
-    for path in judged.paths:
+    for path in map(through_nodegroup, judged.paths):
         if path.path.template:
             by_template[path.path.template].append(path)
         elif path.path.effective.posture == "v1-allowed":
@@ -33,6 +39,8 @@ def plan_freeze(judged: JudgedCell, draft: Draft) -> None:
                 numbers[key] = _new_version(
                     path.path, judged, draft, len(numbers_of(numbers, template))
                 )
+    plan_nodegroups(chosen, numbers, draft)
+    chosen = [p for p in chosen if p.path.nodegroup is None]
     _groups(chosen, numbers, judged, draft)
     _move_defaults(chosen, numbers, draft)
     plan_defaults(judged, draft)
@@ -118,6 +126,8 @@ def _proven(path: JudgedPath, draft: Draft) -> bool:
 
 
 def _boot_allows(path: JudgedPath, judged: JudgedCell, draft: Draft) -> bool:
+    if path.path.nodegroup is not None:
+        return nodes_allow(path, judged, draft)
     if _proven(path, draft):
         return True
     if draft.policy.unproven_boot == "refresh":
@@ -184,11 +194,12 @@ def _new_version(path: LaunchPath, judged: JudgedCell, draft: Draft, already: in
         default=number,
     )
     defaults = judged.evidence.defaults
-    options = target_options(
-        path,
-        defaults.item.options if defaults else MetadataOptions(),
-        draft.policy.default_hop_limit,
-    )
+    account, hop_limit = MetadataOptions(), draft.policy.default_hop_limit
+    if defaults is not None:
+        account = defaults.item.options
+    if path.nodegroup is not None:
+        account = options_for_nodes(account, hop_limit)
+    options = target_options(path, account, hop_limit)
     predicted = str(latest + 1 + already)
     change = draft.change(
         "launch-template-version",

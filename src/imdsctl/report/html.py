@@ -113,6 +113,7 @@ _PLAIN = {
     "launch-template-default": "launch template defaults",
     "asg-launch-template": "Auto Scaling groups pointed at a new template version",
     "instance-refresh": "instance refreshes",
+    "nodegroup-version": "EKS node groups updated",
     "launch-configuration-replacement": "launch configurations replaced by templates",
     "account-defaults": "account defaults",
     "in-doubt": "in doubt (the answer never came)",
@@ -121,6 +122,7 @@ _PLAIN = {
     "launch-templates": "launch templates",
     "launch-configurations": "launch configurations",
     "groups": "Auto Scaling groups",
+    "nodegroups": "EKS node groups",
     "imds-off": "IMDS off",
     "v2-only": "V2 only",
 }

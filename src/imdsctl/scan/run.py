@@ -16,6 +16,7 @@ from imdsctl.model.evidence import (
     Instance,
     Item,
     LaunchConfiguration,
+    Nodegroup,
     TemplateVersion,
     Unreadable,
 )
@@ -90,6 +91,12 @@ class _Found:
                 self.environments.add(tags["elasticbeanstalk:environment-name"])
             if "AmazonECSManaged" in tags:
                 self.container_groups.add(item.name)
+
+    def owned(self, page: Iterable[Item]) -> None:
+        """Which versions of launch templates their owners gave to EKS node groups."""
+        for item in page:
+            if isinstance(item, Nodegroup) and item.template and item.template.version.isdigit():
+                self.pinned.add((item.template.id, item.template.version))
 
     def launches(self, page: Iterable[Item]) -> None:
         """Which images are launched."""
@@ -219,7 +226,7 @@ class Scanner:
             ),
         )
         for what, source, pages in owners:
-            self._record(result, cell, what, source, pages, lambda _: None)
+            self._record(result, cell, what, source, pages, found.owned)
 
     def _flush(self, reading: int, waiting: list[Item]) -> None:
         """Write what has gathered; each write is a transaction, so small pages wait for more."""

@@ -7,6 +7,8 @@ from datetime import datetime
 from typing import Literal
 from urllib.parse import parse_qsl
 
+from imdsctl.simulator.restcalls import operation_of
+
 Protocol = Literal["ec2", "query", "json", "cbor", "rest"]
 _SCOPE_PARTS = 5
 
@@ -69,7 +71,7 @@ def read_call(method: str, target: str, headers: Mapping[str, str], body: bytes)
             protocol = "ec2" if service == "ec2" else "query"
         else:
             parameters = {}
-            operation = f"{method} {path}"
+            operation = operation_of(service, method, path) or f"{method} {path}"
     return Call(access_key, region, service, operation, protocol, parameters=parameters)
 
 

@@ -77,6 +77,8 @@ class Group:
 
     `version` is a number as text, "$Default" or "$Latest", and only means something with a
     launch template. `replaced_per_day` counts replacements and scale-outs in the history.
+    `eks_custom_template` says whether the launch template is the node group's own, or was made by
+    EKS; `eks_drainable` whether pods can be evicted from its nodes.
     """
 
     name: str
@@ -88,6 +90,8 @@ class Group:
     tags: Mapping[str, str] = field(default_factory=dict)
     callers: tuple[Caller, ...] = ()
     eks_nodegroup: str | None = None
+    eks_custom_template: bool = True
+    eks_drainable: bool = True
     ecs_cluster: str | None = None
     metrics: bool = True
     traced: bool = False

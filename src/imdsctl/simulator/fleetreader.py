@@ -197,6 +197,9 @@ def _group(
         raise table.bad("launch_template", "a launch_template of this region")
     if configuration is not None and configuration not in configurations:
         raise table.bad("launch_configuration", "a launch_configuration of this region")
+    for key in ("eks_custom_template", "eks_drainable"):
+        if key in table and "eks_nodegroup" not in table:
+            raise table.error(key, f"{key} without a node group", "eks_nodegroup beside it")
     return ff.Group(
         name=name,
         launch_template=template,
@@ -207,6 +210,8 @@ def _group(
         tags=table.tags(),
         callers=_callers(table),
         eks_nodegroup=table.text("eks_nodegroup", None),
+        eks_custom_template=table.flag("eks_custom_template", default=True),
+        eks_drainable=table.flag("eks_drainable", default=True),
         ecs_cluster=table.text("ecs_cluster", None),
         metrics=table.flag("metrics", default=True),
         traced=table.flag("traced", default=False),

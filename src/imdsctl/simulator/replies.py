@@ -106,7 +106,8 @@ def denied(call: Call, identity: str) -> Reply:
         f"User: {identity} is not authorized to perform: {call.service}:{call.operation} "
         "with an explicit deny in a service control policy"
     )
-    return error(call, code, message, 403 if _has_query_errors(call) else 400)
+    forbidden = _has_query_errors(call) or call.protocol == "rest"
+    return error(call, code, message, 403 if forbidden else 400)
 
 
 def expired(call: Call) -> Reply:

@@ -2,7 +2,9 @@
 
 The tags that AWS puts on a group's instances are put there too. An EKS managed node group shows
 as `eks:nodegroup-name`, `eks:cluster-name` and `kubernetes.io/cluster/<cluster>: owned`; the
-cluster is the group's own tag `eks:cluster-name`, or "main". An ECS cluster shows as the tag
+cluster is the group's own tag `eks:cluster-name`, or "main". Its group launches from EKS's copy of
+the launch template that the fleet file names, as on AWS, unless the file says that EKS made that
+one. An ECS cluster shows as the tag
 `AmazonECSManaged`, which a capacity provider leaves on its group, and as
 `aws:ecs:clusterName`, a hint of our own naming: real container instances are only known to ECS.
 """
@@ -19,13 +21,15 @@ from moto.core.types import Base64EncodedString
 from imdsctl.simulator import _moto_env  # noqa: F401 - must come before moto
 from imdsctl.simulator.autoscaling import groups, launching
 from imdsctl.simulator.autoscaling.members import BOOT, nature_of, note
+from imdsctl.simulator.autoscaling.recipes import TemplateRef
 from imdsctl.simulator.ec2.options import WIRE_NAMES
+from imdsctl.simulator.eks import nodegroups
 from imdsctl.simulator.fleetfile import Group, LaunchConfiguration, Region
 from imdsctl.simulator.seed_ec2 import DEFAULT_IMAGE, SeededRegion
 
 _OLDEST_DAYS = 400.0
 _QUIET_DAYS = 180.0
-_CLUSTER = "main"
+_CLUSTER, _CLUSTER_TAG = "main", "eks:cluster-name"
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +134,7 @@ def _seed_configuration(
 def _tags(spec: Group) -> dict[str, str]:
     tags = dict(spec.tags)
     if spec.eks_nodegroup:
-        cluster = tags.setdefault("eks:cluster-name", _CLUSTER)
+        cluster = tags.setdefault(_CLUSTER_TAG, _CLUSTER)
         tags["eks:nodegroup-name"] = spec.eks_nodegroup
         tags[f"kubernetes.io/cluster/{cluster}"] = "owned"
     if spec.ecs_cluster:
@@ -148,8 +152,12 @@ def _seed_group(
     recorded_from: datetime,
 ) -> None:
     recipe: dict[str, Any]
+    own, copy = _eks_copy(account, region, spec, seeded)
     if spec.launch_configuration:
         recipe = {"launch_configuration": spec.launch_configuration}
+    elif own is not None and copy is not None:
+        made = copy.ref(str(own.version))
+        recipe = {"template": {"LaunchTemplateId": made.id, "Version": made.version}}
     else:
         assert spec.launch_template is not None, "a fleet file gives a group one or the other"
         template = seeded.launch_templates.get(spec.launch_template, spec.launch_template)
@@ -177,6 +185,30 @@ def _seed_group(
         )
         if stay.terminated_at is not None:
             _note_end(group, stay.terminated_at)
+    if spec.eks_nodegroup:
+        nodegroups.create(
+            account,
+            region,
+            _tags(spec)[_CLUSTER_TAG],
+            spec.eks_nodegroup,
+            group=group,
+            created_at=group.created_time,
+            template=own,
+            copy=copy,
+            drainable=spec.eks_drainable,
+        )
+
+
+def _eks_copy(
+    account: str, region: str, spec: Group, seeded: SeededRegion
+) -> tuple[TemplateRef | None, nodegroups.Copy | None]:
+    """A node group's own template with its version, and the copy that its group launches from."""
+    if not (spec.eks_nodegroup and spec.eks_custom_template and spec.launch_template):
+        return None, None
+    template = seeded.launch_templates[spec.launch_template]
+    tags = {key: value for key, value in _tags(spec).items() if key.startswith("eks:")}
+    copy = nodegroups.make_copy(account, region, template, spec.version, tags)
+    return TemplateRef(template, spec.launch_template, copy.sources[1]), copy
 
 
 def _note_end(group: Any, when: datetime) -> None:

@@ -53,6 +53,12 @@ def _path(path: LaunchPath, look: Look) -> Finding:
 
 
 def _undo(change: Change, _look: Look) -> Finding | None:
+    if change.kind == "nodegroup-version":
+        return Finding(
+            "may-deny",
+            "updates the node group to its former template version; EKS checks RunInstances for "
+            "whoever asks, denied if that version does not require tokens",
+        )
     specs = (change.inverse or {}).get("specs")
     if change.kind not in ("asg-launch-template", "instance-refresh") or not specs:
         return None
@@ -86,8 +92,8 @@ GUARDRAIL = Guardrail(
     ),
     blocks=(
         (
-            "rollback of asg-launch-template and instance-refresh: a group cannot be pointed at a "
-            "version that allows v1 again."
+            "rollback of asg-launch-template, instance-refresh and nodegroup-version: a group "
+            "cannot be pointed at a version that allows v1 again."
         ),
         "apply, where it starts a refresh or pins a version whose tokens are still optional.",
     ),

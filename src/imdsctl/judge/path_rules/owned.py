@@ -6,7 +6,8 @@ from imdsctl.judge.facts import Finding, PathFacts
 def judge(facts: PathFacts) -> Finding | None:
     """`blocked`, with the way that the owner offers."""
     path = facts.path
-    if not path.owner or path.effective.posture != "v1-allowed":
+    # What can be done about an EKS node group has a rule of its own.
+    if not path.owner or path.nodegroup or path.effective.posture != "v1-allowed":
         return None
     return Finding(
         status="blocked",
