@@ -77,6 +77,8 @@ class Group:
 
     `version` is a number as text, "$Default" or "$Latest", and only means something with a
     launch template. `replaced_per_day` counts replacements and scale-outs in the history.
+    `disable_imdsv1` is the Elastic Beanstalk environment's option DisableIMDSv1, None where the
+    environment does not set it.
     """
 
     name: str
@@ -89,6 +91,11 @@ class Group:
     callers: tuple[Caller, ...] = ()
     eks_nodegroup: str | None = None
     ecs_cluster: str | None = None
+    ecs_managed_draining: bool = True
+    ecs_managed_termination_protection: bool = False
+    beanstalk_environment: str | None = None
+    beanstalk_application: str = ""
+    disable_imdsv1: bool | None = None
     metrics: bool = True
     traced: bool = False
     software: tuple[str, ...] = ()

@@ -5,6 +5,7 @@ as `eks:nodegroup-name`, `eks:cluster-name` and `kubernetes.io/cluster/<cluster>
 cluster is the group's own tag `eks:cluster-name`, or "main". An ECS cluster shows as the tag
 `AmazonECSManaged`, which a capacity provider leaves on its group, and as
 `aws:ecs:clusterName`, a hint of our own naming: real container instances are only known to ECS.
+An Elastic Beanstalk environment shows as `elasticbeanstalk:environment-name` and `-id`.
 """
 
 from base64 import b64encode
@@ -19,6 +20,7 @@ from moto.core.types import Base64EncodedString
 from imdsctl.simulator import _moto_env  # noqa: F401 - must come before moto
 from imdsctl.simulator.autoscaling import groups, launching
 from imdsctl.simulator.autoscaling.members import BOOT, nature_of, note
+from imdsctl.simulator.beanstalk.names import environment_id
 from imdsctl.simulator.ec2.options import WIRE_NAMES
 from imdsctl.simulator.fleetfile import Group, LaunchConfiguration, Region
 from imdsctl.simulator.seed_ec2 import DEFAULT_IMAGE, SeededRegion
@@ -136,6 +138,9 @@ def _tags(spec: Group) -> dict[str, str]:
     if spec.ecs_cluster:
         tags["AmazonECSManaged"] = ""
         tags["aws:ecs:clusterName"] = spec.ecs_cluster
+    if spec.beanstalk_environment:
+        tags["elasticbeanstalk:environment-name"] = spec.beanstalk_environment
+        tags["elasticbeanstalk:environment-id"] = environment_id(spec.beanstalk_environment)
     return tags
 
 
