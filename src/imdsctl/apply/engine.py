@@ -123,6 +123,9 @@ class Engine:
                 {"detail": settled.detail, "gate": settled.detail},
             )
             return False
+        if settled.take_back:
+            self._performer.take_back(change, why=settled.detail)
+            return False
         # AWS accepted it, so it stays applied, and a rollback will take it back.
         raise Stopped(f"{change.resource}: {settled.detail}")
 

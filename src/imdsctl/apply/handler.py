@@ -72,7 +72,8 @@ class Look(Struct, frozen=True, kw_only=True):
 
     `before`: as the plan saw it; `after`: as the plan wants it; `drifted`: neither, somebody
     changed it since; `gone`: it does not exist any more; `unreadable`: nobody can say now.
-    `moving` says that AWS is still bringing it there.
+    `moving` says that AWS is still bringing it there, `partial` that it got there in part only:
+    what there is can be taken back, and is not what was planned.
     """
 
     state: Literal["before", "after", "drifted", "gone", "unreadable"]
@@ -80,6 +81,7 @@ class Look(Struct, frozen=True, kw_only=True):
     result: Facts = field(default_factory=dict)
     detail: str = ""
     moving: bool = False
+    partial: bool = False
 
     @classmethod
     def failed(cls, unreadable: Unreadable) -> "Look":
@@ -106,12 +108,14 @@ class Look(Struct, frozen=True, kw_only=True):
 class Settled(Struct, frozen=True, kw_only=True):
     """How a change came out after AWS had accepted it.
 
-    `taken_back` says that AWS or the gate rolled it back already.
+    `taken_back` says that AWS or the gate rolled it back already, `take_back` that it has to be
+    taken back now, as a gate that fails asks for it.
     """
 
     ok: bool
     detail: str = ""
     taken_back: bool = False
+    take_back: bool = False
 
 
 class Handler(Protocol):

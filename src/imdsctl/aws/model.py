@@ -44,6 +44,7 @@ CHANGE: Final[Mapping[str, tuple[str, ...]]] = {
         "StartInstanceRefresh",
         "UpdateAutoScalingGroup",
     ),
+    "elasticbeanstalk": ("AbortEnvironmentUpdate", "UpdateEnvironment"),
 }
 
 

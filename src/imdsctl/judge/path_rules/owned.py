@@ -6,6 +6,9 @@ from imdsctl.judge.facts import Finding, PathFacts
 def judge(facts: PathFacts) -> Finding | None:
     """`blocked`, with the way that the owner offers."""
     path = facts.path
+    if facts.environment is not None:
+        # The environment's own option is the way, and has rules of its own.
+        return None
     if not path.owner or path.effective.posture != "v1-allowed":
         return None
     return Finding(

@@ -102,10 +102,10 @@ class Environment:
         self.status = "Aborting"
         self.update.abort("The environment update was cancelled.")
 
-    def _finished(self, done: bool, why: str) -> None:  # noqa: FBT001 - a callback's verdict
+    def _finished(self, why: str) -> None:
         now = current().now
         self.update, self.status, self.updated = None, "Ready", now
-        if done:
+        if not why:
             assert self.draft is not None
             self.settings, self.draft, self.draft_status = self.draft, None, ""
             self.tell("INFO", "Environment update completed successfully.")

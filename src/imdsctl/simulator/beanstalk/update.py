@@ -31,7 +31,7 @@ _BATCHES = 3
 class Update:
     """One rolling update of a group to `recipe`, and back to `original` if it has to be.
 
-    `finished` is told at the end whether the new configuration is in force, and why not.
+    `finished` is told at the end why the new configuration is not in force, or nothing.
     `tell` takes the events of the environment.
     """
 
@@ -39,7 +39,7 @@ class Update:
     recipe: Recipe
     original: Recipe
     replaces: bool
-    finished: Callable[[bool, str], None]
+    finished: Callable[[str], None]
     tell: Callable[[str, str], None]
     abortable: bool = True
     failed: str = ""
@@ -77,7 +77,7 @@ class Update:
             if waited < TIMEOUT:
                 self._later(_POLL)
             elif self.failed:
-                self.finished(False, f"{self.failed} The rollback failed too.")
+                self.finished(f"{self.failed} The rollback failed too.")
             else:
                 self.abort(f"Instance {sick} did not become healthy within the rolling timeout.")
         elif self.waiting:
@@ -87,7 +87,7 @@ class Update:
             self.abortable = False
             self._later(_CLEANUP)
         else:
-            self.finished(not self.failed, self.failed)
+            self.finished(self.failed)
 
     def _sick(self) -> str:
         """A replacement that is not healthy; in a rollback nothing is waited for but the boot."""

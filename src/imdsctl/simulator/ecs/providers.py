@@ -29,15 +29,15 @@ _moto_describe_clusters = EC2ContainerServiceBackend.describe_clusters
 
 def install() -> None:
     """See `imdsctl.simulator.ecs.install`."""
-    # moto's type hints know nothing of being extended, hence setattr.
-    setattr(EC2ContainerServiceResponse, "describe_capacity_providers", describe_capacity_providers)
-    for name, method in {
-        "list_container_instances": _list_container_instances,
-        "describe_container_instances": _describe_container_instances,
-        "describe_clusters": _describe_clusters,
-    }.items():
-        setattr(EC2ContainerServiceBackend, name, method)
-    setattr(CapacityProvider, "update", _update)
+    for place, name, method in (
+        (EC2ContainerServiceResponse, "describe_capacity_providers", describe_capacity_providers),
+        (EC2ContainerServiceBackend, "list_container_instances", _list_container_instances),
+        (EC2ContainerServiceBackend, "describe_container_instances", _describe_container_instances),
+        (EC2ContainerServiceBackend, "describe_clusters", _describe_clusters),
+        (CapacityProvider, "update", _update),
+    ):
+        # moto's type hints know nothing of being extended, hence setattr.
+        setattr(place, name, method)
 
 
 def describe_capacity_providers(self: Any) -> ActionResult:
