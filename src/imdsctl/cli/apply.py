@@ -132,10 +132,13 @@ def _confirm(screen: Screen, plan: Plan, waves: list[int] | None) -> None:
     changes = [c for w in chosen for c in w.changes]
     kinds = Counter(c.kind for c in changes)
     instances, refreshes = kinds["instance-options"], kinds["instance-refresh"]
-    others = len(changes) - instances - refreshes
+    environments = kinds["beanstalk-option"]
+    others = len(changes) - instances - refreshes - environments
     parts = [count(instances, "instance")] if instances else []
     if refreshes:
         parts.append(f"{count(refreshes, 'group')} by instance refresh")
+    if environments:
+        parts.append(f"{count(environments, 'environment')} by Elastic Beanstalk")
     if others:
         parts.append(count(others, "launch setting"))
     accounts = {c.account for c in changes}

@@ -115,6 +115,7 @@ _PLAIN = {
     "instance-refresh": "instance refreshes",
     "launch-configuration-replacement": "launch configurations replaced by templates",
     "account-defaults": "account defaults",
+    "beanstalk-option": "Elastic Beanstalk environments set to V2 only",
     "in-doubt": "in doubt (the answer never came)",
     "rolled-back": "rolled back",
     "calls": "IMDSv1 calls",
