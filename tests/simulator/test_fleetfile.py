@@ -63,7 +63,16 @@ eks_nodegroup = "workers"
 name = "mailer"
 launch_configuration = "old"
 ecs_cluster = "main"
+ecs_managed_draining = false
+ecs_managed_termination_protection = true
 metrics = false
+
+[[account.region.auto_scaling_group]]
+name = "awseb"
+launch_template = "web"
+beanstalk_environment = "shop-prod"
+beanstalk_application = "shop"
+disable_imdsv1 = false
 
 [[account.region.instance]]
 name = "db"
@@ -111,10 +120,14 @@ def test_the_whole_grammar_is_read() -> None:
     assert first.options == {"http_tokens": "optional"}
     assert first.user_data == "#!/bin/bash\necho started = { not a key }\n"
     assert second == fleetfile.TemplateVersion(None, None, None)
-    web, mailer = region.groups
+    web, mailer, awseb = region.groups
     assert (web.version, web.size, web.replaced_per_day) == ("1", 40, 2)
     assert web.callers == (Caller("app", behaviour="fallback", container="bridge"),)
     assert (mailer.launch_configuration, mailer.metrics) == ("old", False)
+    assert (mailer.ecs_cluster, mailer.ecs_managed_draining) == ("main", False)
+    assert mailer.ecs_managed_termination_protection
+    assert (awseb.beanstalk_environment, awseb.beanstalk_application) == ("shop-prod", "shop")
+    assert (awseb.disable_imdsv1, web.disable_imdsv1) == (False, None)
     (db,) = region.instances
     assert db.names == ("db-1", "db-2")
     assert (db.state, db.stopped_days_ago, db.platform) == ("stopped", 90, "windows")

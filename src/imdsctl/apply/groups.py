@@ -1,7 +1,7 @@
 """Reading one Auto Scaling group for a change of it."""
 
 from imdsctl.apply.handler import Look, Site, drained, specs_as_facts
-from imdsctl.model.evidence import Cell, Group, GroupMember, Unreadable
+from imdsctl.model.evidence import Group, Unreadable
 from imdsctl.model.plan import Change, Facts
 
 
@@ -13,14 +13,6 @@ def live_group(change: Change, site: Site) -> Group | Look:
     if not found:
         return Look(state="gone", detail="the group was deleted")
     return found[0]
-
-
-def members_of(name: str, cell: Cell, site: Site) -> list[GroupMember] | Unreadable:
-    """The members of a group now; none where it was deleted."""
-    found = drained(site.fleet.groups(cell, [name]))
-    if isinstance(found, Unreadable):
-        return found
-    return found[0].members if found else []
 
 
 def live_specs(group: Group, wheres: Facts) -> Facts:

@@ -4,15 +4,15 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Final
 
-from imdsctl.apply.groups import members_of
 from imdsctl.apply.handler import Handler, LeavesNothing, Look, Settled, Site, drained
-from imdsctl.model.evidence import Environment, Unreadable
+from imdsctl.model.evidence import Environment, GroupMember, Unreadable
 from imdsctl.model.plan import Change
 from imdsctl.ports import Done, Outcome, Refused
 
 MOVING: Final = ("Updating", "Aborting", "Launching", "LinkingFrom", "LinkingTo")
 _GONE: Final = ("Terminating", "Terminated")
 _POLL_SECONDS: Final = 60
+_ID_TAG: Final = "elasticbeanstalk:environment-id"
 _PATIENCE_SECONDS: Final = 2 * 86_400
 _UNREAD_LOOKS: Final = 30
 _WATCH_SECONDS: Final = 900
@@ -180,17 +180,33 @@ def _watched(change: Change, site: Site, since: datetime) -> Settled:
         elif last:
             break
         site.clock.sleep(_POLL_SECONDS)
-    members = members_of(change.before["group"], change.cell, site)
+    members = _members(change, site)
     sick = [] if isinstance(members, Unreadable) else [m.id for m in members if not m.healthy]
+    environment = _live(change, site)
+    if isinstance(environment, Environment) and environment.health == "Red":
+        return Settled(ok=False, take_back=True, detail="the environment's health is Red")
     if sick:
-        detail = f"{sick[0]} is unhealthy in group {change.before['group']}"
-        return Settled(ok=False, take_back=True, detail=detail)
+        return Settled(ok=False, take_back=True, detail=f"{sick[0]} is unhealthy in its group")
     return Settled(ok=True)
+
+
+def _members(change: Change, site: Site) -> list[GroupMember] | Unreadable:
+    """The members of the environment's groups: an immutable update has a second one for a while."""
+    found = drained(site.fleet.groups(change.cell))
+    if isinstance(found, Unreadable):
+        return found
+    return [
+        member
+        for group in found
+        if group.name == change.before["group"]
+        or group.tags.get(_ID_TAG) == change.before["environment_id"]
+        for member in group.members
+    ]
 
 
 def _refused_calls(change: Change, site: Site, since: datetime) -> str | Unreadable:
     """What the replacements' rejected calls are, empty if there are none."""
-    members = members_of(change.before["group"], change.cell, site)
+    members = _members(change, site)
     if isinstance(members, Unreadable):
         return members
     old = set(change.before["instances"])

@@ -3,12 +3,15 @@
 from collections.abc import Iterable
 from typing import Any, Final
 
-from moto.core.exceptions import ServiceException
 from moto.core.responses import ActionResult, EmptyResult
 from moto.elasticbeanstalk.exceptions import InvalidParameterValueError
 from moto.elasticbeanstalk.responses import EBResponse
+from werkzeug.exceptions import HTTPException
 
-from imdsctl.simulator import _moto_env  # noqa: F401 - must come before moto
+from imdsctl.simulator import (
+    _moto_env,  # noqa: F401 - must come before moto
+    replies,
+)
 from imdsctl.simulator.beanstalk.environments import (
     DISABLE_IMDSV1,
     VARIABLES,
@@ -16,16 +19,25 @@ from imdsctl.simulator.beanstalk.environments import (
     Option,
     environments_of,
 )
+from imdsctl.simulator.calls import Call
 
+_CALL: Final = Call("", "", "elasticbeanstalk", "UpdateEnvironment", "query")
 _PLATFORM: Final = "64bit Amazon Linux 2 v3.9.0 running Corretto 17"
 
 
-class _MissingError(ServiceException):
-    code = "MissingRequiredParameter"
+class _RefusedError(HTTPException):
+    """A refusal with a code that is in no service model, so that moto cannot put it on the wire."""
 
+    def __init__(self, error_code: str, message: str) -> None:
+        super().__init__()
+        reply = replies.error(_CALL, error_code, message, 400)
+        self.code = 400
+        # moto takes `description` as the response body.
+        self.description = reply.body.decode()
 
-class _InvalidConfigurationError(ServiceException):
-    code = "ConfigurationValidationException"
+    def get_headers(self, *_: object, **__: object) -> list[tuple[str, str]]:
+        """The headers of the error response."""
+        return [("Content-Type", "text/xml;charset=UTF-8")]
 
 
 def install() -> None:
@@ -116,7 +128,9 @@ def _asked(self: Any) -> Environment:
     """The environment that a call names, by name or id."""
     name, key = self._get_param("EnvironmentName"), self._get_param("EnvironmentId")
     if not name and not key:
-        raise _MissingError("Either EnvironmentName or EnvironmentId must be specified.")
+        raise _RefusedError(
+            "MissingRequiredParameter", "Either EnvironmentName or EnvironmentId must be specified."
+        )
     for one in environments_of(self.elasticbeanstalk_backend).values():
         if name in (None, one.name) and key in (None, one.id):
             return one
@@ -138,10 +152,11 @@ def _checked(environment: Environment, name: Option, value: Any) -> str:
             "Unknown configuration setting."
         )
     if name == DISABLE_IMDSV1 and value not in {"true", "false"}:
-        raise _InvalidConfigurationError(
+        raise _RefusedError(
+            "ConfigurationValidationException",
             f"Configuration validation exception: Invalid option value: '{value}' (Namespace: "
             f"'{name[0]}', OptionName: '{name[1]}'): Value is not one of the allowed values: "
-            "[true, false]"
+            "[true, false]",
         )
     return str(value)
 
