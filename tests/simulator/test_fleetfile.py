@@ -180,6 +180,8 @@ REFUSED = [
         "image='g'",
         "g",
     ),
+    ("a wrong environment", '"shop-prod"', '"my shop"', '"my shop"'),
+    ("a wrong option", "disable_imdsv1 = false", 'disable_imdsv1 = "no"', '"no"'),
     ("a hop limit of 0", "hop_limit = 1", "hop_limit = 0", "hop_limit = 0"),
     ("a hop limit of 65", "hop_limit = 1", "hop_limit = 65", "hop_limit = 65"),
     ("booted before launched", "booted_days_ago = 120", "booted_days_ago = 500", "= 500"),
@@ -233,6 +235,28 @@ def test_a_group_has_a_template_or_a_configuration_but_not_both() -> None:
         parse(both, "fleet.toml")
     with pytest.raises(FleetError, match="neither a launch_template nor"):
         parse(neither, "fleet.toml")
+
+
+@pytest.mark.parametrize(
+    ("old", "found"),
+    [
+        ('ecs_cluster = "main"\n', "ecs_managed_draining = false"),
+        ('beanstalk_environment = "shop-prod"\n', 'beanstalk_application = "shop"'),
+    ],
+)
+def test_a_key_about_an_owner_needs_the_owner(old: str, found: str) -> None:
+    with pytest.raises(FleetError) as refused:
+        parse(_with(old, ""), "fleet.toml")
+
+    assert refused.value.found == found
+    assert "beside it" in refused.value.expected
+
+
+def test_an_environment_owns_one_group() -> None:
+    both = _with('eks_nodegroup = "workers"', 'beanstalk_environment = "shop-prod"')
+
+    with pytest.raises(FleetError, match="two groups of one beanstalk_environment"):
+        parse(both, "fleet.toml")
 
 
 def test_an_unknown_key_names_the_key_that_was_probably_meant() -> None:
