@@ -336,6 +336,14 @@ class Control(Protocol):
         """
         ...
 
+    def set_environment_option(self, cell: Cell, environment_id: str, value: str | None) -> Outcome:
+        """UpdateEnvironment with the option DisableIMDSv1 alone; None removes the option."""
+        ...
+
+    def abort_environment_update(self, cell: Cell, environment_id: str) -> Outcome:
+        """AbortEnvironmentUpdate: the update in progress is cancelled and rolled back."""
+        ...
+
 
 class Posture(Struct, frozen=True, kw_only=True):
     """Counts over the instances in the current view; terminated ones are not counted."""

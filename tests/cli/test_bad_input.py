@@ -53,6 +53,32 @@ def test_days_that_cloudwatch_does_not_keep(imdsctl: Imdsctl, days: str) -> None
         ("[waves.stateful]\nbatch = 0", ["waves.stateful.batch is 0"]),
         ("[waves.first]\nbatch = 1", ["[waves]", "'first'"]),
         ("[plan]\nexisting = 'magic'", ["[plan.existing]", "'magic'"]),
+        ("[refresh]\nprotected = 'leave'", ["[refresh.protected]", "'leave'"]),
+        ("[refresh]\nprotect = 'Wait'", ["[refresh]", "'protect'", "did you mean 'protected'"]),
+        ("[refresh]\nbake_time = 172801", ["refresh.bake_time is 172801", "from 0 to 172800"]),
+        ("[refresh]\ncheckpoint_delay = -1", ["refresh.checkpoint_delay is -1"]),
+        (
+            "[refresh]\nmin_healthy_percentage = 20\nmax_healthy_percentage = 130",
+            ["refresh.max_healthy_percentage is 130", "at most 100 above", "which is 20"],
+        ),
+        ("[refresh]\nmax_healthy_percentage = 90", ["refresh.max_healthy_percentage is 90"]),
+        (
+            "[refresh]\ncheckpoint_percentages = [50, 20, 100]",
+            ["refresh.checkpoint_percentages is [50, 20, 100]", "ascending"],
+        ),
+        (
+            "[refresh]\ncheckpoint_percentages = [20, 50]",
+            ["refresh.checkpoint_percentages", "the last one must be 100"],
+        ),
+        (
+            "[refresh]\nalarms = ['a1','a2','a3','a4','a5','a6','a7','a8','a9','a10','a11']",
+            ["refresh.alarms names 11 alarms", "at most 10"],
+        ),
+        ("[refresh]\nalarms = ['']", ["refresh.alarms", "empty name"]),
+        (
+            "[refresh]\nalarms = ['a']\nauto_rollback = false",
+            ["refresh.alarms", "auto_rollback = true"],
+        ),
         ("[[exemption]]\nresource = 'x'", ["[exemption[0]]", "`owner`"]),
         (
             "[[exemption]]\nresource='x'\nowner='o'\nreason='r'\nexpires='soon'",

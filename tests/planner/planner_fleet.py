@@ -12,7 +12,9 @@ from imdsctl.model.cell import CellEvidence, JudgedCell
 from imdsctl.model.evidence import (
     AccountDefaults,
     Calls,
+    CapacityProvider,
     Cell,
+    Environment,
     Group,
     GroupMember,
     GroupSpec,
@@ -65,6 +67,8 @@ class Fleet:
     defaults: AccountDefaults | None = field(
         default_factory=lambda: AccountDefaults(account=ACCOUNT, region=REGION, options=V2)
     )
+    environments: list[Environment] = field(default_factory=list)
+    providers: list[CapacityProvider] = field(default_factory=list)
     unreadable: dict[str, str] = field(default_factory=dict)
 
     def instance(
@@ -164,6 +168,25 @@ class Fleet:
         )
         return members
 
+    def environment(self, name: str, **said: Any) -> None:
+        """An Elastic Beanstalk environment, Ready and Green unless it says otherwise."""
+        self.environments.append(
+            Environment(
+                name=name,
+                environment_id=f"e-{name}",
+                application="shop",
+                account=ACCOUNT,
+                region=REGION,
+                **{"status": "Ready", "health": "Green", "disable_imdsv1": "false", **said},
+            )
+        )
+
+    def provider(self, group: str, **said: Any) -> None:
+        """An ECS capacity provider on a group."""
+        self.providers.append(
+            CapacityProvider(name=group, account=ACCOUNT, region=REGION, group=group, **said)
+        )
+
     def configuration(self, name: str, options: MetadataOptions = OPEN) -> None:
         """A launch configuration."""
         self.configurations.append(
@@ -209,6 +232,8 @@ class Fleet:
             groups=_recorded("g", self.groups),
             nodegroups=_recorded("n", self.nodegroups),
             defaults=_recorded("d", [self.defaults])[0] if self.defaults else None,
+            environments=_recorded("e", self.environments),
+            capacity_providers=_recorded("p", self.providers),
             unreadable=self.unreadable,
         )
 

@@ -197,9 +197,11 @@ def test_an_unproven_group_is_refreshed_before_the_default_moves() -> None:
     fleet.template("web", V1)
     fleet.group("shop", "web:$Default", launched=OLD)
     plan = planned(fleet)
-    assert ids(plan, "freeze") == ["launch-template-version:lt-web:1"]
-    assert ids(plan, "auto-scaling") == [
+    assert ids(plan, "freeze") == [
         "asg-launch-template:shop:pin",
+        "launch-template-version:lt-web:1",
+    ]
+    assert ids(plan, "auto-scaling") == [
         "instance-refresh:shop",
         "launch-template-default:lt-web",
     ]

@@ -182,8 +182,8 @@ def a_mixed_fleet() -> Fleet:
 def test_only_what_is_asked_for_is_planned_with_all_that_it_needs() -> None:
     plan = planned(a_mixed_fleet(), only=["shop"])
     assert ids(plan) == [
-        "launch-template-version:lt-web:1",
         "asg-launch-template:shop:pin",
+        "launch-template-version:lt-web:1",
         "instance-refresh:shop",
     ]
 
@@ -191,8 +191,8 @@ def test_only_what_is_asked_for_is_planned_with_all_that_it_needs() -> None:
 def test_needs_are_followed_to_their_end() -> None:
     plan = planned(a_mixed_fleet(), only=[full_id("launch-template-default:lt-web")])
     assert ids(plan) == [
-        "launch-template-version:lt-web:1",
         "asg-launch-template:shop:pin",
+        "launch-template-version:lt-web:1",
         "instance-refresh:shop",
         "launch-template-default:lt-web",
     ]
@@ -208,8 +208,8 @@ def test_a_narrower_plan_has_canaries_of_its_own() -> None:
 def test_one_wave_keeps_what_it_needs_of_the_freeze() -> None:
     plan = planned(a_mixed_fleet(), wave=1)
     assert ids(plan) == [
-        "launch-template-version:lt-web:1",
         "asg-launch-template:shop:pin",
+        "launch-template-version:lt-web:1",
         "instance-refresh:shop",
         "launch-template-default:lt-web",
     ]

@@ -63,7 +63,16 @@ eks_nodegroup = "workers"
 name = "mailer"
 launch_configuration = "old"
 ecs_cluster = "main"
+ecs_managed_draining = false
+ecs_managed_termination_protection = true
 metrics = false
+
+[[account.region.auto_scaling_group]]
+name = "awseb"
+launch_template = "web"
+beanstalk_environment = "shop-prod"
+beanstalk_application = "shop"
+disable_imdsv1 = false
 
 [[account.region.instance]]
 name = "db"
@@ -111,10 +120,14 @@ def test_the_whole_grammar_is_read() -> None:
     assert first.options == {"http_tokens": "optional"}
     assert first.user_data == "#!/bin/bash\necho started = { not a key }\n"
     assert second == fleetfile.TemplateVersion(None, None, None)
-    web, mailer = region.groups
+    web, mailer, awseb = region.groups
     assert (web.version, web.size, web.replaced_per_day) == ("1", 40, 2)
     assert web.callers == (Caller("app", behaviour="fallback", container="bridge"),)
     assert (mailer.launch_configuration, mailer.metrics) == ("old", False)
+    assert (mailer.ecs_cluster, mailer.ecs_managed_draining) == ("main", False)
+    assert mailer.ecs_managed_termination_protection
+    assert (awseb.beanstalk_environment, awseb.beanstalk_application) == ("shop-prod", "shop")
+    assert (awseb.disable_imdsv1, web.disable_imdsv1) == (False, None)
     (db,) = region.instances
     assert db.names == ("db-1", "db-2")
     assert (db.state, db.stopped_days_ago, db.platform) == ("stopped", 90, "windows")
@@ -167,6 +180,8 @@ REFUSED = [
         "image='g'",
         "g",
     ),
+    ("a wrong environment", '"shop-prod"', '"my shop"', '"my shop"'),
+    ("a wrong option", "disable_imdsv1 = false", 'disable_imdsv1 = "no"', '"no"'),
     ("a hop limit of 0", "hop_limit = 1", "hop_limit = 0", "hop_limit = 0"),
     ("a hop limit of 65", "hop_limit = 1", "hop_limit = 65", "hop_limit = 65"),
     ("booted before launched", "booted_days_ago = 120", "booted_days_ago = 500", "= 500"),
@@ -220,6 +235,28 @@ def test_a_group_has_a_template_or_a_configuration_but_not_both() -> None:
         parse(both, "fleet.toml")
     with pytest.raises(FleetError, match="neither a launch_template nor"):
         parse(neither, "fleet.toml")
+
+
+@pytest.mark.parametrize(
+    ("old", "found"),
+    [
+        ('ecs_cluster = "main"\n', "ecs_managed_draining = false"),
+        ('beanstalk_environment = "shop-prod"\n', 'beanstalk_application = "shop"'),
+    ],
+)
+def test_a_key_about_an_owner_needs_the_owner(old: str, found: str) -> None:
+    with pytest.raises(FleetError) as refused:
+        parse(_with(old, ""), "fleet.toml")
+
+    assert refused.value.found == found
+    assert "beside it" in refused.value.expected
+
+
+def test_an_environment_owns_one_group() -> None:
+    both = _with('eks_nodegroup = "workers"', 'beanstalk_environment = "shop-prod"')
+
+    with pytest.raises(FleetError, match="two groups of one beanstalk_environment"):
+        parse(both, "fleet.toml")
 
 
 def test_an_unknown_key_names_the_key_that_was_probably_meant() -> None:

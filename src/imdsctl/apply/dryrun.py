@@ -11,6 +11,7 @@ from imdsctl.model.diagnostics import UsageError
 from imdsctl.model.evidence import (
     AccountDefaults,
     Cell,
+    Environment,
     Group,
     GroupSpec,
     Instance,
@@ -64,6 +65,7 @@ class Pretence:
         self._specs: dict[tuple[Cell, str], dict[str, TemplateSpec]] = {}
         self._refreshes: dict[tuple[Cell, str], RefreshStatus] = {}
         self._updates: dict[tuple[Cell, str, str], NodegroupUpdate] = {}
+        self._environment_options: dict[tuple[Cell, str], str | None] = {}
 
     def __getattr__(self, name: str) -> Any:
         """What is not pretended is read from AWS."""
@@ -132,6 +134,24 @@ class Pretence:
             override = None if where == "main" else int(where)
             specs[where] = GroupSpec(template=spec, override=override)
         return structs.replace(group, specs=list(specs.values()), launch_configuration=None)
+
+    def environments(
+        self, cell: Cell, names: Sequence[str]
+    ) -> Iterator[list[Environment] | Unreadable]:
+        """The environments with the option that they would have."""
+        for page in self._fleet.environments(cell, names):
+            if isinstance(page, Unreadable):
+                yield page
+            else:
+                yield [
+                    structs.replace(
+                        one,
+                        disable_imdsv1=self._environment_options.get(
+                            (cell, one.environment_id), one.disable_imdsv1
+                        ),
+                    )
+                    for one in page
+                ]
 
     # --- what is changed, in pretence --------------------------------------------------------
     def modify_instance(
@@ -207,6 +227,11 @@ class Pretence:
             id="would-start", status="Successful", kind="VersionUpdate", version=version
         )
         return Done({"update": "would-start"})
+
+    def set_environment_option(self, cell: Cell, environment_id: str, value: str | None) -> Outcome:
+        """The environment would be updated, and become Ready."""
+        self._environment_options[cell, environment_id] = value
+        return Done()
 
 
 class PretendHealth:

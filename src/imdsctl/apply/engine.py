@@ -140,7 +140,7 @@ class Engine:
                 {"detail": settled.detail, "gate": settled.detail},
             )
             return False
-        if settled.unwanted:
+        if settled.take_back:
             back = self._performer.take_back(change, why=settled.detail)
             if back.state == "rolled-back":
                 return False

@@ -72,8 +72,8 @@ class Look(Struct, frozen=True, kw_only=True):
 
     `before`: as the plan saw it; `after`: as the plan wants it; `drifted`: neither, somebody
     changed it since; `gone`: it does not exist any more; `unreadable`: nobody can say now.
-    `moving` says that AWS is still bringing it there; `partial`, beside `drifted`, that it is
-    neither because the change was carried out in part, so that there is something to take back.
+    `moving` says that AWS is still bringing it there; `partial`, beside `drifted`, that it got
+    there in part only: what there is can be taken back, and is not what was planned.
     """
 
     state: Literal["before", "after", "drifted", "gone", "unreadable"]
@@ -108,14 +108,14 @@ class Look(Struct, frozen=True, kw_only=True):
 class Settled(Struct, frozen=True, kw_only=True):
     """How a change came out after AWS had accepted it.
 
-    `taken_back` says that AWS or the gate rolled it back already, `unwanted` that it has to be
-    taken back now, because a gate failed while nobody could stop it.
+    `taken_back` says that AWS or the gate rolled it back already, `take_back` that it has to be
+    taken back now, because a gate failed that nobody could stop it by.
     """
 
     ok: bool
     detail: str = ""
     taken_back: bool = False
-    unwanted: bool = False
+    take_back: bool = False
 
 
 class Handler(Protocol):

@@ -47,7 +47,7 @@ def check_allowed(changes: Sequence[Change], fleet: Fleet) -> None:
                 detail=change.reason,
                 hint="name the others with --only",
             )
-    back_to_v1 = {c.cell for c in changes if c.kind == "instance-options" and _loosens(c)}
+    back_to_v1 = {c.cell for c in changes if _loosens(c)}
     defaults = {c.cell for c in changes if c.kind == "account-defaults"}
     for cell in sorted(back_to_v1 | defaults):
         found = fleet.account_defaults(cell)
@@ -56,7 +56,8 @@ def check_allowed(changes: Sequence[Change], fleet: Fleet) -> None:
         if cell in back_to_v1 and found.enforced == "enabled":
             raise RefusedError(
                 f"rollback is forbidden in {cell}: HttpTokensEnforced is enabled",
-                detail="EC2 refuses to set tokens back to optional on any instance there",
+                detail="EC2 refuses to set tokens back to optional on any instance there, and to "
+                "launch one with them",
                 hint="whoever enforced it has to disable it first "
                 "(ec2:ModifyInstanceMetadataDefaults or the organization's declarative policy)",
             )
@@ -67,9 +68,14 @@ def check_allowed(changes: Sequence[Change], fleet: Fleet) -> None:
             )
 
 
+_REPLACING = ("instance-refresh", "beanstalk-option")
+
+
 def _loosens(change: Change) -> bool:
-    return (
-        change.before.get("http_tokens") == "optional"
+    """Whether taking it back modifies or launches an instance so that it answers IMDSv1."""
+    return change.kind in _REPLACING or (
+        change.kind == "instance-options"
+        and change.before.get("http_tokens") == "optional"
         and change.after.get("http_tokens") == "required"
     )
 

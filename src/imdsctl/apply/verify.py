@@ -55,7 +55,7 @@ def verify(plan: Plan, site: Site, ledger: Ledger, seen: Seen) -> list[Verified]
             look.state, look.state
         )
         state: Literal["holds", "drifted", "gone", "unreadable", "refused-calls"]
-        if look.state == "after":
+        if look.state == "after" and not look.partial:
             state = "refused-calls" if rejected else "holds"
         elif look.state in ("gone", "unreadable"):
             state = "gone" if look.state == "gone" else "unreadable"

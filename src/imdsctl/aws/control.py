@@ -48,7 +48,7 @@ def _spec_row(spec: TemplateSpec) -> Row:
 
 
 class AwsControl:
-    """The `Control` port over the APIs of EC2, Auto Scaling and EKS."""
+    """The `Control` port over the APIs of EC2, Auto Scaling, EKS and Elastic Beanstalk."""
 
     def __init__(self, clients: Clients) -> None:
         self._clients = clients
@@ -293,6 +293,33 @@ class AwsControl:
                 "clientRequestToken": token,
             },
             lambda answer: {"update": answer["update"].get("id", "")},
+        )
+
+    def set_environment_option(self, cell: Cell, environment_id: str, value: str | None) -> Outcome:
+        """UpdateEnvironment with the option DisableIMDSv1 alone; None removes the option."""
+        namespace, name = values.DISABLE_IMDSV1
+        option = {"Namespace": namespace, "OptionName": name}
+        return self._change(
+            cell,
+            "elasticbeanstalk",
+            "UpdateEnvironment",
+            {
+                "EnvironmentId": environment_id,
+                **(
+                    {"OptionsToRemove": [option]}
+                    if value is None
+                    else {"OptionSettings": [{**option, "Value": value}]}
+                ),
+            },
+        )
+
+    def abort_environment_update(self, cell: Cell, environment_id: str) -> Outcome:
+        """AbortEnvironmentUpdate: the update in progress is cancelled and rolled back."""
+        return self._change(
+            cell,
+            "elasticbeanstalk",
+            "AbortEnvironmentUpdate",
+            {"EnvironmentId": environment_id},
         )
 
     def _change(

@@ -45,6 +45,7 @@ CHANGE: Final[Mapping[str, tuple[str, ...]]] = {
         "UpdateAutoScalingGroup",
     ),
     "eks": ("UpdateNodegroupVersion",),
+    "elasticbeanstalk": ("AbortEnvironmentUpdate", "UpdateEnvironment"),
 }
 
 

@@ -241,13 +241,13 @@ def nodegroup(row: Row, cell: Cell) -> Nodegroup:
 
 
 def environment(row: Row, settings: Sequence[Row], cell: Cell) -> Environment:
-    """An environment of DescribeEnvironments, with one option of its configuration settings."""
-    said = [
-        option.get("Value")
-        for setting in settings
-        for option in setting.get("OptionSettings", ())
-        if (option.get("Namespace"), option.get("OptionName")) == DISABLE_IMDSV1
-    ]
+    """An environment of DescribeEnvironments, with one option of its configuration settings.
+
+    There are two sets of settings while an update is deployed, and after one that failed.
+    """
+    sets = {one.get("DeploymentStatus") or "deployed": one for one in settings}
+    draft = sets.get("pending") or sets.get("failed")
+    failed = sets.get("failed", {}).get("DateUpdated")
     return Environment(
         name=row["EnvironmentName"],
         environment_id=row["EnvironmentId"],
@@ -256,8 +256,21 @@ def environment(row: Row, settings: Sequence[Row], cell: Cell) -> Environment:
         region=cell.region,
         status=row.get("Status", ""),
         health=row.get("Health", ""),
-        disable_imdsv1=next((value.lower() for value in said if value), None),
+        disable_imdsv1=_disable_imdsv1(sets.get("deployed", {})),
+        deploying="pending" in sets,
+        draft=_disable_imdsv1(draft) if draft else None,
+        failed_at=failed.astimezone(UTC) if failed else None,
+        abortable=bool(row.get("AbortableOperationInProgress")),
     )
+
+
+def _disable_imdsv1(settings: Row) -> str | None:
+    said = (
+        option.get("Value")
+        for option in settings.get("OptionSettings", ())
+        if (option.get("Namespace"), option.get("OptionName")) == DISABLE_IMDSV1
+    )
+    return next((value.lower() for value in said if value), None)
 
 
 def capacity_provider(row: Row, cell: Cell) -> CapacityProvider | None:

@@ -138,13 +138,16 @@ def _confirm(screen: Screen, plan: Plan, waves: list[int] | None) -> None:
     changes = [c for w in chosen for c in w.changes]
     kinds = Counter(c.kind for c in changes)
     refreshes, updates = kinds["instance-refresh"], kinds["nodegroup-version"]
-    others = len(changes) - kinds["instance-options"] - refreshes - updates
+    environments = kinds["beanstalk-option"]
+    others = len(changes) - kinds["instance-options"] - refreshes - updates - environments
     instances = len({c.resource for c in changes if c.kind == "instance-options"})
     parts = [count(instances, "instance")] if instances else []
     if refreshes:
         parts.append(f"{count(refreshes, 'group')} by instance refresh")
     if updates:
         parts.append(f"{count(updates, 'EKS node group')} by an update of EKS")
+    if environments:
+        parts.append(f"{count(environments, 'environment')} by Elastic Beanstalk")
     if others:
         parts.append(count(others, "launch setting"))
     accounts = {c.account for c in changes}

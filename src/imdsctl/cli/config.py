@@ -10,10 +10,13 @@ import msgspec
 
 from imdsctl.model.diagnostics import UsageError
 from imdsctl.model.policy import Policy
+from imdsctl.planner.preferences import contradiction
 
 DEFAULT = Path("imdsctl.toml")
 _HINT = "docs/configuration.md lists every setting"
 _LONGEST = 366 * 24
+_TWO_DAYS = 172_800
+_LONGEST_WARMUP = 86_400
 
 
 def load_policy(path: Path | None) -> Policy:
@@ -42,6 +45,9 @@ def load_policy(path: Path | None) -> Policy:
         ) from error
     except msgspec.ValidationError as error:
         raise _wrong(path, str(error)) from error
+    if problem := contradiction(policy.refresh):
+        setting, why = problem
+        raise UsageError(f"{path}: refresh.{setting} {why}", hint=_HINT)
     for setting, value, least, most in _ranges(policy):
         if not least <= value <= most:
             raise UsageError(
@@ -75,7 +81,7 @@ def _known() -> Iterator[str]:
 
 def _ranges(policy: Policy) -> Iterator[tuple[str, float, float, float]]:
     """The settings whose type alone does not say what makes sense: name, value, from, to."""
-    judge, plan = policy.judge, policy.plan
+    judge, plan, refresh = policy.judge, policy.plan, policy.refresh
     yield "scan.days", policy.scan.days, 1, 455  # CloudWatch keeps 455 days
     yield "scan.share", policy.scan.share, 0.01, 1
     yield "judge.min_age_hours", judge.min_age_hours, 0, _LONGEST
@@ -87,6 +93,12 @@ def _ranges(policy: Policy) -> Iterator[tuple[str, float, float, float]]:
     # Shorter than three of CloudWatch's five-minute periods nothing could be seen.
     yield "hop_bump.cycle_seconds", policy.hop_bump.cycle_seconds, 900, 90 * 86_400
     yield "plan.max_age_hours", plan.max_age_hours, 1, _LONGEST
+    # StartInstanceRefresh's own bounds (EC2 Auto Scaling API Reference, RefreshPreferences).
+    yield "refresh.min_healthy_percentage", refresh.min_healthy_percentage, 0, 100
+    yield "refresh.max_healthy_percentage", refresh.max_healthy_percentage, 100, 200
+    yield "refresh.instance_warmup", refresh.instance_warmup or 0, 0, _LONGEST_WARMUP
+    yield "refresh.checkpoint_delay", refresh.checkpoint_delay, 0, _TWO_DAYS
+    yield "refresh.bake_time", refresh.bake_time, 0, _TWO_DAYS
     for name, wave in policy.waves.items():
         yield f"waves.{name}.canaries", wave.canaries, 0, 1000
         yield f"waves.{name}.batch", wave.batch, 1, 1000

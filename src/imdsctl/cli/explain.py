@@ -7,6 +7,7 @@ import msgspec
 from imdsctl.cli.common import Common, Output
 from imdsctl.cli.screen import POSTURES, STYLES, Screen, at, count, joined
 from imdsctl.cli.wiring import Desk, need_scan, opened
+from imdsctl.judge.owners import environment_names, environments_by_group, providers_by_group
 from imdsctl.model.cell import JudgedCell
 from imdsctl.model.diagnostics import Exit, UsageError
 from imdsctl.model.evidence import Calls, Cell, Instance, Metric, Recorded, Trace
@@ -75,9 +76,11 @@ def _answers(judged: JudgedCell, resource: str) -> list[dict[str, Any]]:
     ]
     if answers:
         return answers
+    environments = environment_names(judged.evidence)
     for one in judged.paths:
         path = one.path
         names = (
+            environments.get(path.group or ""),
             path.id,
             path.name,
             path.group,
@@ -135,11 +138,39 @@ def _of_path(judged: JudgedCell, path: LaunchPath, verdict: Verdict) -> dict[str
         "region": path.region,
         "options": path.effective.members(),
         "verdict": _verdict(verdict),
-        "evidence": [_evidence(r, "") for r in records if r.id in path.evidence],
+        "evidence": [
+            *(_evidence(r, "") for r in records if r.id in path.evidence),
+            *_owners(judged, path),
+        ],
         "owner": path.owner,
         "launch_path": _path(path),
         "members": path.members,
     }
+
+
+def _owners(judged: JudgedCell, path: LaunchPath) -> list[dict[str, Any]]:
+    """What is known of the services behind the path's group."""
+    found = []
+    environment = environments_by_group(judged.evidence).get(path.group or "")
+    if environment is not None:
+        item = environment.item
+        found.append(
+            _evidence(
+                environment,
+                f"{item.name}, {item.status}, health {item.health}, DisableIMDSv1 "
+                f"{item.disable_imdsv1 or 'not set'}",
+            )
+        )
+    provider = providers_by_group(judged.evidence).get(path.group or "")
+    if provider is not None:
+        found.append(
+            _evidence(
+                provider,
+                f"{provider.item.name}, managed draining {provider.item.draining or 'not said'}, "
+                f"termination protection {provider.item.termination_protection or 'not said'}",
+            )
+        )
+    return found
 
 
 def _verdict(verdict: Verdict) -> dict[str, Any]:

@@ -58,12 +58,30 @@ def _wave(screen: Screen, wave: Wave) -> None:
             parts.append(count(refreshes, "group") + " by instance refresh")
         if updates := kinds["nodegroup-version"]:
             parts.append(count(updates, "EKS node group") + " by an update of EKS")
+        if environments := kinds["beanstalk-option"]:
+            parts.append(count(environments, "environment") + " by Elastic Beanstalk")
         text = f"{joined(parts) or count(len(wave.changes), 'change')}   {wave.name}"
     screen.line((f" {title} ", "bold cyan"), text, hang=_COLUMN)
     if wave.number >= 0 and kinds["instance-options"]:
         screen.line(" " * _COLUMN + _pace(wave), hang=_COLUMN)
         _first_steps(screen, wave)
     _others(screen, [c for c in wave.changes if c.kind != "instance-options"])
+    show_notes(screen, wave.changes)
+
+
+def show_notes(screen: Screen, changes: Sequence[Change]) -> None:
+    """What a reviewer has to know, each word once, with whom it is about."""
+    about: dict[str, list[str]] = defaultdict(list)
+    for change in changes:
+        for note in change.notes:
+            about[note].append(change.name or change.resource)
+    for note, names in about.items():
+        screen.line(
+            " " * _COLUMN + "  ",
+            ("! ", "yellow"),
+            f"{short(dict.fromkeys(names))}: {note}",
+            hang=_COLUMN + 4,
+        )
 
 
 def _first_steps(screen: Screen, wave: Wave) -> None:
@@ -158,6 +176,12 @@ def _describe(change: Change) -> str:
         return (
             f"group {change.resource}: launch configuration {before['launch_configuration']} → "
             f"template {after['template']}"
+        )
+    if change.kind == "beanstalk-option":
+        was = before["disable_imdsv1"] or "not set"
+        return (
+            f"environment {change.resource}: DisableIMDSv1 {was} → {after['disable_imdsv1']}, "
+            f"{count(len(before['instances']), 'instance')} replaced"
         )
     members = ", ".join(
         f"{key.removeprefix('http_').replace('put_response_', '').replace('_', ' ')} "

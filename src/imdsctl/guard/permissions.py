@@ -36,6 +36,7 @@ _ONLY: Final[dict[str, tuple[str, ...]]] = {
     "eks:DescribeUpdate": ("apply", "verify", "rollback"),
     "eks:ListUpdates": ("apply", "verify", "rollback"),
     "ecs:DescribeCapacityProviders": ("scan",),
+    "elasticbeanstalk:AbortEnvironmentUpdate": ("apply", "rollback"),
     "autoscaling:DescribeInstanceRefreshes": ("apply", "verify", "rollback"),
     "autoscaling:DescribeLaunchConfigurations": ("scan", "apply"),
     "cloudwatch:GetMetricData": ("scan", "apply", "verify"),
@@ -44,8 +45,6 @@ _ONLY: Final[dict[str, tuple[str, ...]]] = {
     "ec2:CreateLaunchTemplateVersion": ("apply",),
     "ec2:DeleteLaunchTemplate": ("rollback",),
     "ec2:DeleteLaunchTemplateVersions": ("rollback",),
-    # A refresh is rolled back, which also ends it; no command cancels one.
-    "autoscaling:CancelInstanceRefresh": (),
     # Asked for by name.
     "ec2:ModifyImageAttribute": (),
     # AWS answers it to everybody, whatever their policies say.
@@ -73,6 +72,7 @@ class Scope:
 _GROUPS: Final = Scope(("arn:{p}:autoscaling:*:*:autoScalingGroup:*:autoScalingGroupName/*",))
 _NODEGROUPS: Final = Scope(("arn:{p}:eks:*:*:nodegroup/*/*/*",))
 _CLUSTERS_TOO: Final = Scope(("arn:{p}:eks:*:*:cluster/*", "arn:{p}:eks:*:*:nodegroup/*/*/*"))
+_ENVIRONMENTS: Final = Scope(("arn:{p}:elasticbeanstalk:*:*:environment/*/*",))
 _TEMPLATES: Final = Scope(("arn:{p}:ec2:*:*:launch-template/*",))
 _SCOPES: Final[dict[str, Scope]] = {
     "ec2:ModifyInstanceMetadataOptions": Scope(("arn:{p}:ec2:*:*:instance/*",)),
@@ -90,6 +90,8 @@ _SCOPES: Final[dict[str, Scope]] = {
     "autoscaling:StartInstanceRefresh": _GROUPS,
     "autoscaling:RollbackInstanceRefresh": _GROUPS,
     "autoscaling:CancelInstanceRefresh": _GROUPS,
+    "elasticbeanstalk:UpdateEnvironment": _ENVIRONMENTS,
+    "elasticbeanstalk:AbortEnvironmentUpdate": _ENVIRONMENTS,
     # Enforcement is a one-way door for the rest of the fleet, so it takes a role of its own.
     "ec2:ModifyInstanceMetadataDefaults": Scope(condition={"Null": {_ENFORCED_KEY: "true"}}),
 }

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from imdsctl.model.cell import FailedGate
-from imdsctl.model.evidence import Calls, Instance, Recorded, Trace
+from imdsctl.model.evidence import Calls, Environment, Instance, Recorded, Trace
 from imdsctl.model.launch_path import LaunchPath
 from imdsctl.model.policy import Exemption, Policy
 from imdsctl.model.verdict import Confidence, Status, Verdict
@@ -98,6 +98,7 @@ class PathFacts:
     `siblings` sums up the evidence on all that came from the path, `members` are the verdicts on
     its instances, `unreadable` says what could not be read whole in the path's account and region,
     `failed_gate` is the refresh of its group that a run had to take back, while it is remembered.
+    `environment` is the Elastic Beanstalk environment that owns its group, where it could be read.
     """
 
     path: LaunchPath
@@ -105,6 +106,7 @@ class PathFacts:
     members: Mapping[str, Verdict]
     unreadable: Mapping[str, str] = field(default_factory=dict)
     failed_gate: FailedGate | None = None
+    environment: Recorded[Environment] | None = None
 
     @property
     def unread(self) -> bool:

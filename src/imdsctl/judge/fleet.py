@@ -8,6 +8,7 @@ from fnmatch import fnmatchcase
 from imdsctl.judge.facts import InstanceFacts, PathFacts, Siblings, is_mature, saw_boot
 from imdsctl.judge.instances import judge_instance
 from imdsctl.judge.launch import judge_path
+from imdsctl.judge.owners import environment_names, environments_by_group
 from imdsctl.judge.paths import PathFinder
 from imdsctl.judge.traced import fresh, v1_first_explains
 from imdsctl.model.cell import CellEvidence, FailedGate, JudgedCell
@@ -66,6 +67,7 @@ def judge_cell(evidence: CellEvidence, policy: Policy, now: datetime) -> JudgedC
     by_id = {record.item.id: record.item for record in present}
     memory = timedelta(days=policy.judge.remember_days)
     remembered = {k: g for k, g in evidence.failed_gates.items() if now - g.at <= memory}
+    environments = environments_by_group(evidence)
     judged = [
         judge_path(
             PathFacts(
@@ -73,7 +75,9 @@ def judge_cell(evidence: CellEvidence, policy: Policy, now: datetime) -> JudgedC
                 siblings=_path_siblings(path, siblings, by_id),
                 members={m: verdicts[m] for m in path.members if m in verdicts},
                 unreadable=evidence.unreadable,
-                failed_gate=_failed_gate(path, remembered),
+                failed_gate=_failed_gate(path, remembered)
+                or remembered.get(environment_names(evidence).get(path.group or "", "")),
+                environment=environments.get(path.group or ""),
             )
         )
         for path in paths

@@ -277,6 +277,10 @@ class Environment(Struct, frozen=True, kw_only=True, omit_defaults=True):
     `disable_imdsv1` is its option DisableIMDSv1 in `aws:autoscaling:launchconfiguration`: `true`,
     `false`, or None where the environment says nothing. `status` and `health` are Beanstalk's words
     (`Ready`, `Green`, …).
+
+    While an update is deployed, `deploying` says that there is a draft and `draft` what it has
+    for the option; a draft that could not be deployed is `failed_at` its time. `abortable` says
+    whether the update can still be cancelled.
     """
 
     name: str
@@ -287,6 +291,10 @@ class Environment(Struct, frozen=True, kw_only=True, omit_defaults=True):
     status: str = ""
     health: str = ""
     disable_imdsv1: str | None = None
+    deploying: bool = False
+    draft: str | None = None
+    failed_at: datetime | None = None
+    abortable: bool = False
 
     @property
     def id(self) -> str:

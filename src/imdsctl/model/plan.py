@@ -36,6 +36,7 @@ class Change(Struct, frozen=True, kw_only=True):
 
     `before` is what the resource must look like for the change to be made, `after` what it looks
     like once made, `inverse` how it is undone (None: it cannot be, `irreversible` says so loudly).
+    `notes` are what a reviewer has to know beside the reason: what it costs, what it leaves out.
     `needs` names changes that must have been applied before this one; a value in `after` that only
     they can know (the number of a new launch template version) is a prediction, replaced at apply
     by what AWS answered.
@@ -54,6 +55,7 @@ class Change(Struct, frozen=True, kw_only=True):
     irreversible: bool = False
     gates: list[str] = field(default_factory=list)
     needs: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
     @property
     def cell(self) -> Cell:

@@ -81,6 +81,29 @@ class HopBumpPolicy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     resources: list[str] = field(default_factory=list)
 
 
+class RefreshPolicy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How an instance refresh goes: StartInstanceRefresh's preferences, for every group.
+
+    Percentages are of the group's desired capacity, times are seconds; the values of `protected`
+    and `standby` are AWS's own words. Without `checkpoint_percentages` the first checkpoint comes
+    after about one instance. `alarms` are names of CloudWatch alarms in the group's own account and
+    region; one that is in ALARM ends the refresh. `auto_rollback` lets AWS bring the old version
+    back where the refresh fails.
+    """
+
+    min_healthy_percentage: int = 90
+    max_healthy_percentage: int = 100
+    instance_warmup: int | None = None
+    checkpoint_percentages: list[int] = field(default_factory=list)
+    checkpoint_delay: int = 900
+    skip_matching: bool = True
+    auto_rollback: bool = True
+    protected: Literal["Refresh", "Ignore", "Wait"] = "Ignore"
+    standby: Literal["Terminate", "Ignore", "Wait"] = "Ignore"
+    alarms: list[str] = field(default_factory=list)
+    bake_time: int = 0
+
+
 class ScanPolicy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What a scan reads where the command line does not say.
 
@@ -101,6 +124,7 @@ class Policy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     judge: JudgePolicy = JudgePolicy()
     plan: PlanPolicy = PlanPolicy()
     hop_bump: HopBumpPolicy = HopBumpPolicy()
+    refresh: RefreshPolicy = RefreshPolicy()
     waves: dict[WaveName, WaveSettings] = field(default_factory=dict)
     wave_rules: list[WaveRule] = field(default_factory=list, name="wave_rule")
     exemptions: list[Exemption] = field(default_factory=list, name="exemption")

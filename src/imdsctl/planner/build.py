@@ -43,7 +43,9 @@ def build_plan(
     """
     drafts = []
     for judged in cells:
-        draft = Draft(judged.evidence.cell, policy.plan, policy.hop_bump)
+        draft = Draft(
+            judged.evidence.cell, policy.plan, hop_bump=policy.hop_bump, refresh=policy.refresh
+        )
         draft.noisy = {
             r.item.group
             for r in judged.evidence.instances
@@ -76,7 +78,8 @@ def build_plan(
 
 
 def _in_order(changes: Iterable[Change]) -> list[Change]:
-    return sorted(changes, key=lambda c: _FREEZE_ORDER.index(c.kind))
+    """By kind; a pin to today's version comes before any version that could take its name."""
+    return sorted(changes, key=lambda c: (not c.id.endswith(":pin"), _FREEZE_ORDER.index(c.kind)))
 
 
 def _waves(
@@ -97,7 +100,10 @@ def _waves(
     for draft in drafts:
         by_wave["auto-scaling"].extend(draft.groups)
         for change in draft.instances:
-            by_wave[wave_of(instances[change.resource], policy)].append(change)
+            name = wave_of(instances[change.resource], policy)
+            # What a refresh leaves alone comes after it, and refreshes are of this wave.
+            after_refresh = change.needs and name == "disposable"
+            by_wave["auto-scaling" if after_refresh else name].append(change)
     for number, name in enumerate(WAVES):
         chosen = settings(policy, name)
         changes = [c for c in by_wave[name] if keep is None or c.id in keep]

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from imdsctl.model.evidence import Cell
 from imdsctl.model.launch_path import JudgedPath
 from imdsctl.model.plan import Change, Facts, Held, Kind
-from imdsctl.model.policy import HopBumpPolicy, PlanPolicy
+from imdsctl.model.policy import HopBumpPolicy, PlanPolicy, RefreshPolicy
 from imdsctl.model.verdict import CONFIDENCES, Reason, Status, Verdict
 
 
@@ -14,19 +14,26 @@ from imdsctl.model.verdict import CONFIDENCES, Reason, Status, Verdict
 class Draft:
     """The changes of one cell before they are numbered and ordered into waves.
 
-    `refreshed` are the groups whose instances a refresh replaces, so that nobody modifies them;
-    `frozen` are the ids of the launch paths that will be V2 only before any instance is touched,
-    `noisy` the groups whose programs will have calls rejected and work all the same.
+    `refreshed` are the groups whose instances something else replaces, so that nobody modifies
+    them, and `left` those of their instances that the refresh leaves alone: which refresh, and why.
+    `in_place` are the groups that the policy would rather have refreshed, with what forbids it;
+    `owned` those that only another service may change. `frozen` are the ids of the launch paths
+    that will be V2 only before any instance is touched, `noisy` the groups whose programs will have
+    calls rejected and work all the same.
     """
 
     cell: Cell
     policy: PlanPolicy
     hop_bump: HopBumpPolicy = field(default_factory=HopBumpPolicy)
+    refresh: RefreshPolicy = field(default_factory=RefreshPolicy)
     freeze: list[Change] = field(default_factory=list)
     groups: list[Change] = field(default_factory=list)
     instances: list[Change] = field(default_factory=list)
     held: list[Held] = field(default_factory=list)
     refreshed: set[str] = field(default_factory=set)
+    left: dict[str, tuple[str, str]] = field(default_factory=dict)
+    in_place: dict[str, Reason] = field(default_factory=dict)
+    owned: dict[str, Reason] = field(default_factory=dict)
     frozen: set[str] = field(default_factory=set)
     noisy: set[str] = field(default_factory=set)
 
@@ -42,6 +49,7 @@ class Draft:
         name: str = "",
         needs: Sequence[str] = (),
         gates: Sequence[str] = (),
+        notes: Sequence[str] = (),
         detail: str = "",
     ) -> Change:
         """A change in this cell, with an id that says what it is and stays the same every time."""
@@ -59,6 +67,7 @@ class Draft:
             name=name,
             needs=list(needs),
             gates=list(gates),
+            notes=list(notes),
         )
 
     def hold_path(self, judged: JudgedPath, *reasons: Reason, status: Status | None = None) -> None:

@@ -1,20 +1,15 @@
 """The instances that run today: modified in place, or replaced with their group."""
 
-from collections import defaultdict
-
 from imdsctl.model.cell import JudgedCell
 from imdsctl.model.evidence import Instance
-from imdsctl.model.launch_path import JudgedPath
 from imdsctl.model.verdict import Verdict
 from imdsctl.planner.draft import Draft, not_sure_enough, sure_enough, tries_v1_first
 from imdsctl.planner.hop_limit import may_be_the_hop_limit, plan_hop_limit_first
-from imdsctl.planner.refresh import plan_refresh
+from imdsctl.planner.refresh import group_of
 
 
 def plan_existing(judged: JudgedCell, draft: Draft) -> None:
     """One change for each instance that is ready, a hold with reasons for each that is not."""
-    if draft.policy.existing == "refresh":
-        _refresh_frozen_groups(judged, draft)
     for record in sorted(judged.evidence.instances, key=lambda r: r.item.id):
         verdict = judged.instances.get(record.item.id)
         if verdict is None or verdict.status == "done":
@@ -29,8 +24,26 @@ def plan_existing(judged: JudgedCell, draft: Draft) -> None:
                 not_sure_enough(verdict, draft.policy),
                 instance.name,
             )
-        elif instance.group not in draft.refreshed:
+        elif instance.group in draft.refreshed and not _left(instance, judged, draft):
+            continue
+        elif instance.group in draft.owned and instance.group not in draft.refreshed:
+            reasons = [draft.owned[instance.group], *verdict.reasons]
+            draft.hold(instance.id, "blocked", reasons, instance.name)
+        else:
             _in_place(instance, verdict, draft)
+
+
+def _left(instance: Instance, judged: JudgedCell, draft: Draft) -> bool:
+    """Whether the refresh of its group leaves it alone; nothing may be forgotten.
+
+    An instance that carries the group's tag and is no member of it now is changed, too: should
+    the refresh replace it, it is gone when its turn comes.
+    """
+    if instance.group in draft.owned:
+        return False
+    group = group_of(instance.group, judged)
+    members = {member.id for member in group.members} if group else set()
+    return instance.id in draft.left or instance.id not in members
 
 
 def _in_place(instance: Instance, verdict: Verdict, draft: Draft) -> None:
@@ -40,6 +53,10 @@ def _in_place(instance: Instance, verdict: Verdict, draft: Draft) -> None:
         after["http_put_response_hop_limit"] = verdict.hop_limit
     rejected = [] if tries_v1_first(verdict) else ["rejected-calls"]
     gates = ["applied", *rejected, "instance-status"]
+    refresh, why = draft.left.get(instance.id, ("", ""))
+    notes = [f"The refresh of its group leaves it as it is: {why}."] if why else []
+    if not_refreshed := draft.in_place.get(instance.group or ""):
+        notes.append(f"Changed in place, not replaced: {not_refreshed.summary}")
     draft.instances.append(
         draft.change(
             "instance-options",
@@ -50,28 +67,7 @@ def _in_place(instance: Instance, verdict: Verdict, draft: Draft) -> None:
             inverse=dict(before),
             gates=[*gates, "group-health"] if instance.group else gates,
             reason=verdict.reasons[0].summary,
+            needs=[refresh] if refresh else (),
+            notes=notes,
         )
     )
-
-
-def _refresh_frozen_groups(judged: JudgedCell, draft: Draft) -> None:
-    """Groups whose members are all done or ready are replaced instead of modified.
-
-    What the freeze points at the new version is taken back out of it: the refresh moves the group
-    there itself once every replacement is healthy.
-    """
-    repoints = {c.resource: c for c in draft.freeze if c.kind == "asg-launch-template"}
-    paths: dict[str, list[JudgedPath]] = defaultdict(list)
-    for path in judged.paths:
-        if path.path.group in repoints:
-            paths[path.path.group].append(path)
-    for group, found in paths.items():
-        members = [m for p in found for m in p.path.members]
-        verdicts = [judged.instances[m] for m in members if m in judged.instances]
-        if not all(v.status == "done" or sure_enough(v, draft.policy) for v in verdicts):
-            continue
-        moved = set(repoints[group].after["specs"])
-        chosen = [p for p in found if moved & set(p.path.where)]
-        needs = [repoints[group].after["specs"][p.path.where[0]]["version_from"] for p in chosen]
-        draft.freeze.remove(repoints[group])
-        plan_refresh(group, chosen, needs, draft, found)

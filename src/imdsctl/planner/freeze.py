@@ -9,25 +9,30 @@ from imdsctl.model.launch_path import JudgedPath, LaunchPath
 from imdsctl.model.options import MetadataOptions
 from imdsctl.model.plan import Facts
 from imdsctl.model.verdict import Reason
+from imdsctl.planner.containers import hop_notes
 from imdsctl.planner.defaults import plan_defaults
 from imdsctl.planner.draft import Draft, not_sure_enough, sure_enough
+from imdsctl.planner.environments import plan_environments
 from imdsctl.planner.nodegroups import (
     nodes_allow,
     options_for_nodes,
     plan_nodegroups,
     through_nodegroup,
 )
-from imdsctl.planner.refresh import plan_refresh
+from imdsctl.planner.refresh import obstacle, plan_refresh
 
 
 def plan_freeze(judged: JudgedCell, draft: Draft) -> None:
     """Fill the draft with everything that stops new instances on v1, and what has to wait."""
+    plan_environments(judged, draft)
     by_template: dict[str, list[JudgedPath]] = defaultdict(list)
     for path in map(through_nodegroup, judged.paths):
+        if path.path.group in draft.owned:
+            continue
         if path.path.template:
             by_template[path.path.template].append(path)
         elif path.path.effective.posture == "v1-allowed":
-            _configuration(path, draft)
+            _configuration(path, judged, draft)
     chosen: list[JudgedPath] = []
     numbers: dict[str, str] = {}
     for template, paths in by_template.items():
@@ -36,8 +41,9 @@ def plan_freeze(judged: JudgedCell, draft: Draft) -> None:
         for path in ready:
             key = f"{template}:{path.path.number}"
             if key not in numbers:
+                alike = [p.path for p in ready if p.path.number == path.path.number]
                 numbers[key] = _new_version(
-                    path.path, judged, draft, len(numbers_of(numbers, template))
+                    alike, judged, draft, len(numbers_of(numbers, template))
                 )
     plan_nodegroups(chosen, numbers, draft)
     chosen = [p for p in chosen if p.path.nodegroup is None]
@@ -131,7 +137,13 @@ def _boot_allows(path: JudgedPath, judged: JudgedCell, draft: Draft) -> bool:
     if _proven(path, draft):
         return True
     if draft.policy.unproven_boot == "refresh":
-        return path.path.group is None or _replaceable(path, judged, draft)
+        group = path.path.group
+        if group is None:
+            return True
+        if why := obstacle(group, judged, draft, proof=True):
+            draft.hold_path(path, why, *path.verdict.reasons, status="unknown")
+            return False
+        return _replaceable(path, judged, draft)
     draft.hold_path(
         path,
         Reason(
@@ -146,12 +158,7 @@ def _boot_allows(path: JudgedPath, judged: JudgedCell, draft: Draft) -> bool:
 
 def _replaceable(path: JudgedPath, judged: JudgedCell, draft: Draft) -> bool:
     """A refresh replaces all instances of a group; none of them may be held back."""
-    held = [
-        member
-        for member in path.path.members
-        if (verdict := judged.instances.get(member)) is None
-        or not (verdict.status == "done" or sure_enough(verdict, draft.policy))
-    ]
+    held = _held_members(path, judged, draft)
     if not held:
         return True
     draft.hold_path(
@@ -166,6 +173,34 @@ def _replaceable(path: JudgedPath, judged: JudgedCell, draft: Draft) -> bool:
         status="unknown",
     )
     return False
+
+
+def _held_members(path: JudgedPath, judged: JudgedCell, draft: Draft) -> list[str]:
+    return [
+        member
+        for member in path.path.members
+        if (verdict := judged.instances.get(member)) is None
+        or not (verdict.status == "done" or sure_enough(verdict, draft.policy))
+    ]
+
+
+def _rather_refreshed(group: str, judged: JudgedCell, draft: Draft) -> bool:
+    """Whether the policy has the group's instances replaced, and nothing forbids it.
+
+    What forbids it is remembered: the instances are changed in place then, with a word on why.
+    """
+    if draft.policy.existing != "refresh":
+        return False
+    paths = [p for p in judged.paths if p.path.group == group]
+    if any(_held_members(path, judged, draft) for path in paths):
+        return False
+    verdicts = [judged.instances[m] for p in paths for m in p.path.members]
+    if all(v.status == "done" for v in verdicts):
+        return False
+    why = obstacle(group, judged, draft, proof=False)
+    if why is not None:
+        draft.in_place[group] = why
+    return why is None
 
 
 def target_options(path: LaunchPath, account: MetadataOptions, hop_limit: int) -> MetadataOptions:
@@ -186,8 +221,12 @@ def target_options(path: LaunchPath, account: MetadataOptions, hop_limit: int) -
     )
 
 
-def _new_version(path: LaunchPath, judged: JudgedCell, draft: Draft, already: int) -> str:
-    """A change that creates the V2 version on top of the one really used; returns its id."""
+def _new_version(paths: list[LaunchPath], judged: JudgedCell, draft: Draft, already: int) -> str:
+    """A change that creates the V2 version on top of the one really used; returns its id.
+
+    `paths` all launch that one version.
+    """
+    path = paths[0]
     template, number = path.template or "", path.number or 0
     latest = max(
         (t.item.number for t in judged.evidence.templates if t.item.template_id == template),
@@ -210,6 +249,7 @@ def _new_version(path: LaunchPath, judged: JudgedCell, draft: Draft, already: in
         after={"version": predicted, "options": options.members()},
         inverse={"delete_version": predicted},
         reason=f"Version {number} lets new instances answer IMDSv1 (by {path.decided_by}).",
+        notes=hop_notes((p.group for p in paths), path.explicit, judged),
     )
     draft.freeze.append(change)
     return change.id
@@ -225,9 +265,9 @@ def _groups(
             by_group[path.path.group].append(path)
     for group, paths in sorted(by_group.items()):
         needs = [versions[f"{p.path.template}:{p.path.number}"] for p in paths]
-        if not all(_proven(path, draft) for path in paths):
-            every_path = [p for p in judged.paths if p.path.group == group]
-            plan_refresh(group, paths, needs, draft, every_path)
+        proven = all(_proven(path, draft) for path in paths)
+        if not proven or _rather_refreshed(group, judged, draft):
+            plan_refresh(group, paths, needs, judged, draft)
             continue
         draft.frozen.update(path.path.id for path in paths)
         pinned = [path for path in paths if (path.path.version or "").isdigit()]
@@ -298,7 +338,7 @@ def _move_defaults(chosen: list[JudgedPath], versions: dict[str, str], draft: Dr
             draft.frozen.update(p.path.id for p in paths)
 
 
-def _configuration(judged: JudgedPath, draft: Draft) -> None:
+def _configuration(judged: JudgedPath, cell: JudgedCell, draft: Draft) -> None:
     """Replace a group's launch configuration by a template; an unused one is only reported."""
     path = judged.path
     if not path.group:
@@ -345,6 +385,14 @@ def _configuration(judged: JudgedPath, draft: Draft) -> None:
             inverse={"launch_configuration": path.launch_configuration},
             reason="A launch configuration cannot be changed; a launch template with the same "
             "settings and tokens required takes its place.",
+            notes=hop_notes([path.group], path.explicit, cell),
         )
     )
+    if draft.policy.existing == "refresh":
+        draft.in_place[path.group] = Reason(
+            rule="launch-configuration",
+            summary="A refresh back to a launch configuration would not be a rollback that AWS "
+            "offers, so a group that was on one is not refreshed.",
+            fix="Refresh it once it is on its launch template, if all instances are to be new.",
+        )
     draft.frozen.add(path.id)

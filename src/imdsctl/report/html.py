@@ -116,6 +116,7 @@ _PLAIN = {
     "nodegroup-version": "EKS node groups updated",
     "launch-configuration-replacement": "launch configurations replaced by templates",
     "account-defaults": "account defaults",
+    "beanstalk-option": "Elastic Beanstalk environments set to V2 only",
     "in-doubt": "in doubt (the answer never came)",
     "rolled-back": "rolled back",
     "calls": "IMDSv1 calls",

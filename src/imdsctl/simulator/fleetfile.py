@@ -79,6 +79,8 @@ class Group:
     launch template. `replaced_per_day` counts replacements and scale-outs in the history.
     `eks_custom_template` says whether the launch template is the node group's own, or was made by
     EKS; `eks_drainable` whether pods can be evicted from its nodes.
+    `disable_imdsv1` is the Elastic Beanstalk environment's option DisableIMDSv1, None where the
+    environment does not set it.
     """
 
     name: str
@@ -93,6 +95,11 @@ class Group:
     eks_custom_template: bool = True
     eks_drainable: bool = True
     ecs_cluster: str | None = None
+    ecs_managed_draining: bool = True
+    ecs_managed_termination_protection: bool = False
+    beanstalk_environment: str | None = None
+    beanstalk_application: str = ""
+    disable_imdsv1: bool | None = None
     metrics: bool = True
     traced: bool = False
     software: tuple[str, ...] = ()

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable
 from datetime import datetime
-from typing import Final, TypeVar, get_args
+from typing import Any, Final, TypeVar, get_args
 
 from imdsctl.simulator import fleetfile as ff
 from imdsctl.simulator.fleettable import FleetText, Table, one_of
@@ -14,9 +14,10 @@ _T = TypeVar("_T")
 _LONGEST_HISTORY_DAYS: Final = 455  # CloudWatch keeps hourly data that long
 _HOP_LIMITS: Final = (1, 64)
 _STATES: Final = ("enabled", "disabled")
-_AMI: Final = re.compile(r"ami-[0-9a-f]{8,17}")
+_AMI: Final = re.compile(r"ami-[0-9a-f]{8,17}|resolve:ssm:/?[\w./:-]+")
 _REGION: Final = re.compile(r"[a-z]{2}(?:-[a-z]+)+-\d{1,2}")
 _ACCOUNT: Final = re.compile(r"\d{12}")
+_ENVIRONMENT: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{2,38})[A-Za-z0-9]")
 _ROLE: Final = re.compile(r"[\w+=,.@-]{1,64}", re.ASCII)
 _OPTION_ENUMS: Final[dict[str, tuple[str, ...]]] = {
     "http_tokens": ("optional", "required"),
@@ -96,6 +97,13 @@ def _region(table: Table) -> ff.Region:
     groups = _unique(
         table, "auto_scaling_group", lambda one: _group(one, by_name, old), lambda one: one.name
     )
+    owned = [one.beanstalk_environment for one in groups if one.beanstalk_environment]
+    if len(owned) != len(set(owned)):
+        raise table.error(
+            "auto_scaling_group",
+            "two groups of one beanstalk_environment",
+            "a group of its own for each environment",
+        )
     instances = []
     for one in table.tables("instance"):
         instances.append(_instance(one, known))
@@ -212,12 +220,49 @@ def _group(
         eks_nodegroup=table.text("eks_nodegroup", None),
         eks_custom_template=table.flag("eks_custom_template", default=True),
         eks_drainable=table.flag("eks_drainable", default=True),
-        ecs_cluster=table.text("ecs_cluster", None),
+        **_ecs(table),
+        **_beanstalk(table, name),
         metrics=table.flag("metrics", default=True),
         traced=table.flag("traced", default=False),
         software=table.texts("software"),
         ssm=table.flag("ssm", default=True),
     )
+
+
+def _ecs(table: Table) -> dict[str, Any]:
+    """The keys of a group whose instances are an ECS cluster's."""
+    cluster = table.text("ecs_cluster", None)
+    found: dict[str, Any] = {
+        "ecs_cluster": cluster,
+        "ecs_managed_draining": table.flag("ecs_managed_draining", default=True),
+        "ecs_managed_termination_protection": table.flag(
+            "ecs_managed_termination_protection", default=False
+        ),
+    }
+    for key in ("ecs_managed_draining", "ecs_managed_termination_protection"):
+        if cluster is None and key in table:
+            raise table.bad(key, "an ecs_cluster beside it")
+    return found
+
+
+def _beanstalk(table: Table, group: str) -> dict[str, Any]:
+    """The keys of a group that an Elastic Beanstalk environment owns."""
+    environment = (
+        table.matching("beanstalk_environment", _ENVIRONMENT, "4 to 40 letters, digits, hyphens")
+        if "beanstalk_environment" in table
+        else table.text("beanstalk_environment", None)
+    )
+    found: dict[str, Any] = {
+        "beanstalk_environment": environment,
+        "beanstalk_application": table.text("beanstalk_application", environment or group),
+        "disable_imdsv1": table.flag("disable_imdsv1", default=False)
+        if "disable_imdsv1" in table
+        else table.raw("disable_imdsv1"),
+    }
+    for key in ("beanstalk_application", "disable_imdsv1"):
+        if environment is None and key in table:
+            raise table.bad(key, "a beanstalk_environment beside it")
+    return found
 
 
 def _version(table: Table, template: ff.LaunchTemplate) -> str:

@@ -3,6 +3,8 @@
 from datetime import timedelta
 
 from imdsctl.simulator import seed_autoscaling, seed_ec2
+from imdsctl.simulator.beanstalk import seed as seed_beanstalk
+from imdsctl.simulator.ecs import seed as seed_ecs
 from imdsctl.simulator.fleetfile import Fleet
 from imdsctl.simulator.world import World
 
@@ -24,3 +26,5 @@ def seed(world: World, fleet: Fleet) -> None:
             seed_autoscaling.seed_region(
                 account.id, region, seeded, start=start, recorded_from=recorded_from
             )
+            seed_ecs.seed_region(account.id, region)
+            seed_beanstalk.seed_region(account.id, region)

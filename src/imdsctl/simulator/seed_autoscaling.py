@@ -7,6 +7,7 @@ the launch template that the fleet file names, as on AWS, unless the file says t
 one. An ECS cluster shows as the tag
 `AmazonECSManaged`, which a capacity provider leaves on its group, and as
 `aws:ecs:clusterName`, a hint of our own naming: real container instances are only known to ECS.
+An Elastic Beanstalk environment shows as `elasticbeanstalk:environment-name` and `-id`.
 """
 
 from base64 import b64encode
@@ -22,6 +23,7 @@ from imdsctl.simulator import _moto_env  # noqa: F401 - must come before moto
 from imdsctl.simulator.autoscaling import groups, launching
 from imdsctl.simulator.autoscaling.members import BOOT, nature_of, note
 from imdsctl.simulator.autoscaling.recipes import TemplateRef
+from imdsctl.simulator.beanstalk.names import environment_id
 from imdsctl.simulator.ec2.options import WIRE_NAMES
 from imdsctl.simulator.eks import nodegroups
 from imdsctl.simulator.fleetfile import Group, LaunchConfiguration, Region
@@ -140,6 +142,9 @@ def _tags(spec: Group) -> dict[str, str]:
     if spec.ecs_cluster:
         tags["AmazonECSManaged"] = ""
         tags["aws:ecs:clusterName"] = spec.ecs_cluster
+    if spec.beanstalk_environment:
+        tags["elasticbeanstalk:environment-name"] = spec.beanstalk_environment
+        tags["elasticbeanstalk:environment-id"] = environment_id(spec.beanstalk_environment)
     return tags
 
 

@@ -224,12 +224,20 @@ def _prepare_moto(aws: SimulatedAws) -> Moto:
         create_backend_app,
     )
 
-    from imdsctl.simulator import autoscaling, cloudwatch, ec2, eks, seed  # noqa: PLC0415
+    from imdsctl.simulator import (  # noqa: PLC0415
+        autoscaling,
+        beanstalk,
+        cloudwatch,
+        ec2,
+        ecs,
+        eks,
+        seed,
+    )
 
     BackendDict.reset()
     world.use(aws.world)
     accounts.use(aws.accounts)
-    for room in (accounts, ec2, autoscaling, cloudwatch, eks):
+    for room in (accounts, ec2, autoscaling, cloudwatch, eks, ecs, beanstalk):
         room.install()
     if aws.fleet is not None:
         seed.seed(aws.world, aws.fleet)

@@ -7,12 +7,18 @@ from imdsctl.apply.groups import live_group, look_at_specs
 from imdsctl.apply.handler import Handler, LeavesNothing, Look, Settled, Site
 from imdsctl.model.evidence import Unreadable
 from imdsctl.model.plan import Change, Facts
-from imdsctl.ports import Outcome, RefreshStatus
+from imdsctl.ports import Outcome, RefreshStatus, Refused, Throttled
 
 ACTIVE: Final = ("Pending", "InProgress", "Cancelling", "RollbackInProgress", "Baking")
+_HALFWAY: Final = ("Failed", "Cancelled", "RollbackFailed")
 _POLL_SECONDS = 60
 _PATIENCE_SECONDS = 7 * 86_400
 _UNREAD_LOOKS = 30
+_CANCEL_SECONDS = 7200
+
+
+IRREVERSIBLE: Final = "IrreversibleInstanceRefresh"
+"""AWS's answer where it cannot roll a refresh back: an image by parameter, a floating version."""
 
 
 class InstanceRefresh(LeavesNothing):
@@ -42,6 +48,8 @@ class InstanceRefresh(LeavesNothing):
         look = look_at_specs(change, site)
         if look.state == "after" and ours is not None:
             return Look(state="after", live=look.live, result={"refresh": ours.id})
+        if look.state == "before" and ours is not None and ours.status in _HALFWAY:
+            return _halfway(change, site, ours) or look
         return look
 
     def make(self, change: Change, site: Site) -> Outcome:
@@ -55,10 +63,16 @@ class InstanceRefresh(LeavesNothing):
         """Rolls back the one in progress; after its end, refreshes back to the old versions."""
         refreshes = site.health.refreshes(change.cell, change.resource)
         if not isinstance(refreshes, Unreadable) and any(r.status in ACTIVE for r in refreshes):
-            return site.control.rollback_refresh(change.cell, change.resource)
+            outcome = site.control.rollback_refresh(change.cell, change.resource)
+            if not (isinstance(outcome, Refused) and outcome.code == IRREVERSIBLE):
+                return outcome
+            site.control.cancel_refresh(change.cell, change.resource)
+            if why := _still_active(change, site):
+                return Throttled("InstanceRefreshInProgress", why)
         specs = {w: site.spec(spec) for w, spec in change.before["specs"].items()}
-        preferences = {**change.after["preferences"], "AutoRollback": False}
-        return site.control.start_refresh(change.cell, change.resource, specs, preferences)
+        return site.control.start_refresh(
+            change.cell, change.resource, specs, _back(change.after["preferences"])
+        )
 
     def settle(self, change: Change, site: Site, *, undoing: bool) -> Settled:
         """Follows the refresh to its end, watching the replacements all the while."""
@@ -83,7 +97,10 @@ class InstanceRefresh(LeavesNothing):
                     return _ended(refresh, asked_back, refused, undoing=undoing)
                 if refused and not isinstance(refused, Unreadable):
                     asked_back = refused
-                    site.control.rollback_refresh(change.cell, change.resource)
+                    outcome = site.control.rollback_refresh(change.cell, change.resource)
+                    if isinstance(outcome, Refused) and outcome.code == IRREVERSIBLE:
+                        # At least no further instance is replaced; the rest is for a rollback.
+                        site.control.cancel_refresh(change.cell, change.resource)
             site.clock.sleep(_POLL_SECONDS)
         return Settled(ok=False, detail="the instance refresh did not end within a week")
 
@@ -102,6 +119,52 @@ class InstanceRefresh(LeavesNothing):
             return rejected
         bad = {k: n for k, n in rejected.items() if n}
         return ", ".join(f"{k}: {n} IMDSv1 calls rejected" for k, n in sorted(bad.items()))
+
+
+def _halfway(change: Change, site: Site, refresh: RefreshStatus) -> Look | None:
+    """A refresh that ended halfway left the group as it was, and new instances in it."""
+    group = live_group(change, site)
+    if isinstance(group, Look):
+        return group
+    new = {(spec["id"], site.version(spec)) for spec in change.after["specs"].values()}
+    born = [
+        m.id for m in group.members if m.template and (m.template.id, m.template.version) in new
+    ]
+    if not born:
+        return None
+    return Look(
+        state="after",
+        partial=True,
+        result={"refresh": refresh.id},
+        detail=f"the instance refresh ended as {refresh.status}; {len(born)} of "
+        f"{len(group.members)} instances are new",
+    )
+
+
+def _back(preferences: Facts) -> Facts:
+    """The preferences of a refresh back to the old version.
+
+    It replaces whatever is not on the old version, also replacements that were born protected from
+    scale-in, and neither an alarm nor a bake time holds it up: it is the way out.
+    """
+    kept = {k: v for k, v in preferences.items() if k not in ("AlarmSpecification", "BakeTime")}
+    return {
+        **kept,
+        "AutoRollback": False,
+        "SkipMatching": True,
+        "ScaleInProtectedInstances": "Refresh",
+    }
+
+
+def _still_active(change: Change, site: Site) -> str:
+    """Waits for a refresh that was cancelled; why it has not ended, if it has not."""
+    deadline = site.clock.now().timestamp() + _CANCEL_SECONDS
+    while site.clock.now().timestamp() < deadline:
+        refreshes = site.health.refreshes(change.cell, change.resource)
+        if not isinstance(refreshes, Unreadable) and not any(r.status in ACTIVE for r in refreshes):
+            return ""
+        site.clock.sleep(_POLL_SECONDS)
+    return "the cancelled instance refresh has not ended yet"
 
 
 def _wants(refresh: RefreshStatus, facts: Facts, site: Site) -> bool:

@@ -181,7 +181,7 @@ def _ended(change: Change, site: Site, update: NodegroupUpdate, watched: Watched
     """What an update that has ended comes to."""
     if update.status == "Successful":
         if watched.words:
-            return Settled(ok=False, unwanted=True, detail=watched.words)
+            return Settled(ok=False, take_back=True, detail=watched.words)
         if watched.unreadable is not None:
             why = watched.unreadable.why
             detail = f"it ended, but how the new nodes do could not be read: {why}"
@@ -192,7 +192,7 @@ def _ended(change: Change, site: Site, update: NodegroupUpdate, watched: Watched
     look = NodegroupVersion().look(change, site)
     # EKS went back by itself; where it did not, or not with every node, that is left to do.
     return Settled(
-        ok=False, detail=detail, taken_back=look.state == "before", unwanted=look.state != "before"
+        ok=False, detail=detail, taken_back=look.state == "before", take_back=look.state != "before"
     )
 
 

@@ -6,8 +6,10 @@ from imdsctl.judge.facts import Finding, PathFacts
 def judge(facts: PathFacts) -> Finding | None:
     """`blocked`, with the way that the owner offers."""
     path = facts.path
-    # What can be done about an EKS node group has a rule of its own.
-    if not path.owner or path.nodegroup or path.effective.posture != "v1-allowed":
+    if facts.environment is not None or path.nodegroup:
+        # The environment's own option and the node group's own template have rules of their own.
+        return None
+    if not path.owner or path.effective.posture != "v1-allowed":
         return None
     return Finding(
         status="blocked",

@@ -1,5 +1,6 @@
 """AMIs and their ImdsSupport, which can be set and never taken back."""
 
+import hashlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,6 +13,19 @@ from imdsctl.simulator.ec2.paging import cut, page_size
 from imdsctl.simulator.ec2.region import backend_of, state_of
 
 V2 = "v2.0"
+
+PARAMETER = "resolve:ssm:"
+"""How a launch template names an AMI by a Systems Manager parameter."""
+
+
+def resolved_image(image: str | None) -> str | None:
+    """The AMI that a launch gets: a Systems Manager parameter stands for one, always the same.
+
+    The parameter itself need not exist.
+    """
+    if image is None or not image.startswith(PARAMETER):
+        return image
+    return f"ami-{hashlib.sha256(image.encode()).hexdigest()[:17]}"
 
 
 def imds_support(backend: Any, image_id: str) -> str | None:

@@ -12,7 +12,7 @@ from moto.core.types import Base64EncodedString
 from imdsctl.simulator.ec2 import clones, templates
 from imdsctl.simulator.ec2 import options as levels
 from imdsctl.simulator.ec2.errors import Refused
-from imdsctl.simulator.ec2.images import imds_support
+from imdsctl.simulator.ec2.images import imds_support, resolved_image
 from imdsctl.simulator.ec2.region import (
     TERMINATED_VISIBLE,
     InstanceOptions,
@@ -109,7 +109,7 @@ def launch(
     known = state_of(backend)
     version = templates.find_version(backend, template[0], template[1]) if template else None
     data: dict[str, Any] = version.data if version else {}
-    image = image_id or data.get("ImageId")
+    image = resolved_image(image_id or data.get("ImageId"))
     if not image:
         raise Refused("MissingParameter", "The request must contain the parameter ImageId")
     resolved = levels.resolve_options(
