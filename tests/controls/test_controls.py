@@ -103,12 +103,12 @@ def ask(control: str, given: dict[str, Any]) -> list[ControlResult]:
         )
         if said["has_instances"]:
             instances.append(an_instance({"http_tokens": "required"}))
-    groups = []
+    groups: list[Recorded[Any]] = []
     if "group" in given:
         said = given["group"]
         name = "old" if "launch_configuration" in said else None
-        item = Group(name="web", account=ACCOUNT, region=REGION, launch_configuration=name)
-        groups.append(recorded(item))
+        group = Group(name="web", account=ACCOUNT, region=REGION, launch_configuration=name)
+        groups.append(recorded(group))
         paths += paths_of_group(said)
         for region, key in ((REGION, "launch_configuration"), (OTHER_REGION, "namesake")):
             if key in said and not said[key].get("unread"):
