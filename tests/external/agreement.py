@@ -28,8 +28,8 @@ class Agreement:
 def compare(check: Mapping[str, Any], theirs: Found) -> Agreement:
     """Compares the JSON of `imdsctl check` with what the tools found.
 
-    A difference is explained where imdsctl says that it could not read the place, or where AWS's
-    answer is one that the tool does not read; everything else differs.
+    What a tool could not read is explained where imdsctl says so of the place as well; everything
+    else that is not the same on both sides differs.
     """
     told = Agreement()
     gaps: set[tuple[str, str]] = set()
@@ -41,19 +41,26 @@ def compare(check: Mapping[str, Any], theirs: Found) -> Agreement:
         ours[Seen(result["control"], result["account"], result["region"], result["resource"])] = (
             result
         )
+    errors: Counter[tuple[str, str]] = Counter()
     for seen in sorted(ours.keys() | theirs.keys()):
         said, heard = ours.get(seen), theirs.get(seen, frozenset())
         words = f"{seen.control} {seen.account} {seen.region} {seen.resource}"
         if seen.control == "errors":
-            known = any(account == seen.account for account, _ in gaps)
-            (told.explained if known else told.differ).append(f"not read: {words}")
+            if (seen.account, seen.region) in gaps:
+                errors[seen.account, seen.region] += 1
+            else:
+                told.differ.append(words)
         elif said is None:
             told.differ.append(f"{words}: theirs {_both(heard)}, ours nothing")
         elif agrees(said["status"], heard):
             told.agree[seen.control, said["status"]] += 1
         else:
             told.differ.append(f"{words}: theirs {_both(heard)}, ours {said['status']}")
-    told.explained += [f"said by imdsctl alone: {a} {r} could not be read" for a, r in sorted(gaps)]
+    told.explained += [
+        f"{place[0]} {place[1]} could not be read: imdsctl answers unknown, the tools met "
+        f"{errors[place]} errors and answer nothing"
+        for place in sorted(gaps)
+    ]
     return told
 
 

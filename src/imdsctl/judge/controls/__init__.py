@@ -82,8 +82,11 @@ def _book() -> dict[str, Control]:
 
 
 def benchmarks() -> dict[str, str]:
-    """Every control id with the benchmark and what it asks for, for help texts."""
-    return {id_: f"{c.names[id_]}: {c.title}" for id_, c in sorted(_book().items())}
+    """Every control id with the benchmark, what it asks for and when it fails, for help texts."""
+    return {
+        id_: f"{c.names[id_]}: {c.title}. Fails when {c.fails_when}."
+        for id_, c in sorted(_book().items())
+    }
 
 
 def controls() -> list[Control]:
@@ -132,7 +135,7 @@ def _check_parameter(asked: str, control: Control, parameter: str) -> None:
     if not digits or not 1 <= int(parameter) <= _HIGHEST_PARAMETER:
         raise UsageError(
             f"{asked!r}: the parameter must be a whole number from 1 to {_HIGHEST_PARAMETER}",
-            hint=f"{next(iter(control.names))}{_PARAMETER}2",
+            hint=f"as in {next(iter(control.names))}{_PARAMETER}2",
         )
 
 

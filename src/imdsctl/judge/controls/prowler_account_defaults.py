@@ -35,6 +35,6 @@ CONTROL = Control(
     severity="high",
     subject="account-defaults",
     rule=rule,
-    fails_when="HttpTokens is not required; regions without instances are skipped",
+    fails_when="the default for HttpTokens is not required; regions without instances are skipped",
     source="Prowler 5.46.0",
 )
