@@ -9,14 +9,22 @@ from scanners import CUSTODIAN_POLICIES, POLICIES
 from whole_run import Operator
 
 from imdsctl.judge.controls import benchmarks
+from imdsctl.simulator.server import SimulatedAws
+
+Fleet = tuple[SimulatedAws, Operator]
 
 
 @pytest.fixture(scope="module")
-def found(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[Case, list[str]]]:
+def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
     with simulated() as aws:
         operator = Operator(tmp_path_factory.mktemp("cases"))
         scan(operator)
-        yield disagreements(aws, operator)
+        yield aws, operator
+
+
+@pytest.fixture(scope="module")
+def found(fleet: Fleet) -> dict[Case, list[str]]:
+    return disagreements(*fleet)
 
 
 def test_the_page_lists_every_control_as_it_is() -> None:
@@ -42,3 +50,20 @@ def test_the_policies_for_cloud_custodian_are_those_that_check_answers() -> None
     answered = [id_ for id_ in benchmarks() if id_.startswith("custodian-")]
     assert sorted(names) == sorted(id_.removeprefix("custodian-") for id_ in answered)
     assert set(names) == set(CUSTODIAN_POLICIES)
+
+
+def test_the_table_shows_what_passes_by_the_letter_and_is_not_done(fleet: Fleet) -> None:
+    _, operator = fleet
+    said = operator("check", "--benchmark", "ec2.170,ec2.8").out
+    (pinned,) = re.findall(r"pass +1  The default version, 2, has .*\n.*\n", said)
+    assert "Effective: IMDSv1 allowed." in pinned
+    assert "lt-" in pinned
+    assert re.search(r"pass +1  HttpTokens is required\. Effective: not done yet\.", said)
+    assert re.search(r"fail +1  .* Effective: IMDS off\.", said)
+
+
+def test_the_exit_code_is_the_answer(fleet: Fleet) -> None:
+    _, operator = fleet
+    assert operator("check", "--benchmark", "ec2-token-hop-limit-check").code == 1
+    assert operator("check", "--benchmark", "ec2-token-hop-limit-check:3").code == 0
+    assert operator("check", "--benchmark", "ec2-token-hop-limit-check:0").code == 2
