@@ -5,7 +5,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help demo test lint bench bpf clients judges lock clean
+.PHONY: help demo test lint bench bpf clients judges scanners agree lock clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -52,9 +52,22 @@ judges: ## install the independent judges of the guardrail policies
 	@.judges/bin/python -m pip install --quiet --disable-pip-version-check parliament==1.6.4 'setuptools<81'
 	@npm install --silent --prefix .judges @cloud-copilot/iam-simulate@0.1.173
 
+# The stamps are made again when a lock file changes.
+.judges/%/.installed: tests/external/%.lock
+	@test -x $(@D)/bin/python || $(PYTHON) -m venv $(@D)
+	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $<
+	@touch $@
+
+scanners: .judges/c7n/.installed .judges/prowler/.installed ## install Prowler and Cloud Custodian, to compare check's answers with theirs
+
+agree: $(VENV)/.dev scanners ## compare them on the demo's fleet, before and after a migration
+	@$(BIN)/python tests/external/agree.py
+
 lock: ## resolve the locks again (needs uv)
 	uv pip compile -q --universal --generate-hashes --python-version 3.11 --no-header --extra simulator --extra web --group build pyproject.toml -o requirements.lock
 	uv pip compile -q --universal --generate-hashes --python-version 3.11 --no-header --all-extras --group build --group dev -c requirements.lock pyproject.toml -o requirements-dev.lock
+	uv pip compile -q --universal --generate-hashes --python-version 3.11 --no-header --no-annotate tests/external/c7n.in -o tests/external/c7n.lock
+	uv pip compile -q --no-deps --universal --generate-hashes --python-version 3.11 --no-header --no-annotate tests/external/prowler.in -o tests/external/prowler.lock
 
 clean: ## remove the virtual environment and caches
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

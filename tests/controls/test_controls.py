@@ -15,6 +15,7 @@ from imdsctl.model.control import ControlResult
 from imdsctl.model.diagnostics import UsageError
 from imdsctl.model.evidence import (
     AccountDefaults,
+    Group,
     Instance,
     Item,
     LaunchConfiguration,
@@ -28,6 +29,7 @@ from imdsctl.model.options import MEMBERS, MetadataOptions
 ACCOUNT, REGION = "111111111111", "eu-west-1"
 NOW = datetime(2026, 11, 21, 14, 2, tzinfo=UTC)
 CASES = Path(__file__).parent / "cases"
+OTHER_REGION = "us-east-1"
 POSTURES = {
     "v1-allowed": MetadataOptions(http_tokens="optional", http_endpoint="enabled"),
     "v2-only": MetadataOptions(http_tokens="required", http_endpoint="enabled"),
@@ -101,7 +103,55 @@ def ask(control: str, given: dict[str, Any]) -> list[ControlResult]:
         )
         if said["has_instances"]:
             instances.append(an_instance({"http_tokens": "required"}))
-    return list(evaluate([control], instances, templates, configurations, defaults, paths))
+    groups: list[Recorded[Any]] = []
+    if "group" in given:
+        said = given["group"]
+        name = "old" if "launch_configuration" in said else None
+        group = Group(name="web", account=ACCOUNT, region=REGION, launch_configuration=name)
+        groups.append(recorded(group))
+        paths += paths_of_group(said)
+        for region, key in ((REGION, "launch_configuration"), (OTHER_REGION, "namesake")):
+            if key in said and not said[key].get("unread"):
+                item = LaunchConfiguration(
+                    name="old", account=ACCOUNT, region=region, options=options(said[key])
+                )
+                configurations.append(recorded(item))
+    return list(
+        evaluate([control], instances, templates, configurations, defaults, paths, groups=groups)
+    )
+
+
+def paths_of_group(said: dict[str, Any]) -> Iterator[LaunchPath]:
+    """The launch paths of the group web: one for its launch configuration, or one a version."""
+    if (configuration := said.get("launch_configuration")) is not None:
+        name = None if configuration.get("unread") else "old"
+        yield group_path(options(configuration), "main", launch_configuration=name)
+    for use in said.get("uses", []):
+        yield group_path(
+            options(use),
+            "0" if use.get("override") else "main",
+            effective=POSTURES.get(use.get("effective", "")),
+            template="lt-1",
+            template_name="web",
+            number=use.get("version"),
+        )
+
+
+def group_path(
+    explicit: MetadataOptions, where: str, *, effective: MetadataOptions | None = None, **uses: Any
+) -> LaunchPath:
+    return LaunchPath(
+        id=f"web/{where}",
+        kind="group",
+        account=ACCOUNT,
+        region=REGION,
+        group="web",
+        where=[where],
+        effective=effective or explicit,
+        explicit=explicit,
+        decided_by="template",
+        **uses,
+    )
 
 
 def a_path(posture: str, **uses: str) -> LaunchPath:
@@ -262,6 +312,46 @@ def test_instances_are_streamed_and_never_gathered() -> None:
 )
 def test_ids_are_taken_as_people_write_them(asked: list[str], found: list[str]) -> None:
     assert resolve(asked) == found
+
+
+def test_a_parameter_changes_what_a_control_asks_for() -> None:
+    at_two = an_instance({"http_tokens": "required", "http_put_response_hop_limit": 2})
+    asked = ["ec2-token-hop-limit-check", "EC2-token-hop-limit-check:2"]
+    first, second = evaluate(asked, [at_two], [], [], [], [])
+    assert (first.control, first.status) == ("ec2-token-hop-limit-check", "fail")
+    assert (second.control, second.status) == ("ec2-token-hop-limit-check:2", "pass")
+    assert "tokenHopLimit 2" in second.benchmark
+
+
+@pytest.mark.parametrize("asked", ["ec2-token-hop-limit-check:", "ec2-token-hop-limit-check:65"])
+def test_a_parameter_out_of_range_is_refused(asked: str) -> None:
+    with pytest.raises(UsageError, match="from 1 to 64"):
+        resolve([asked])
+
+
+def test_a_parameter_for_a_control_that_has_none_is_refused() -> None:
+    with pytest.raises(UsageError, match="takes no parameter"):
+        resolve(["ec2.8:2"])
+
+
+def test_a_note_says_where_a_rule_is_not_offered() -> None:
+    version = TemplateVersion(
+        template_id="lt-1",
+        template_name="web",
+        account=ACCOUNT,
+        region="il-central-1",
+        number=1,
+        default=True,
+    )
+    (result,) = evaluate(["ec2.170"], [], [recorded(version)], [], [], [])
+    assert result.status == "fail"
+    assert "not offered in il-central-1" in result.note
+
+
+@pytest.mark.parametrize("reading", ["nodegroups", "environments", "capacity-providers"])
+def test_owners_that_could_not_be_read_are_no_matter_to_any_control(reading: str) -> None:
+    gap = Unreadable(account=ACCOUNT, region=REGION, what=reading, why="AccessDenied")
+    assert list(evaluate(["all"], [], [], [], [], [], [gap])) == []
 
 
 def test_all_asks_each_control_once() -> None:

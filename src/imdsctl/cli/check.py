@@ -19,6 +19,13 @@ from imdsctl.scan.judged import unreadable_in
 
 Format = Literal["table", "json", "csv", "sarif", "junit", "ocsf", "asff"]
 _NAMES_SHOWN = 3
+_EFFECTIVE = {**POSTURES, "pending": "not done yet", "terminated": "terminated"}
+_AS_SAID = {
+    "pass": ("unknown",),
+    "fail": ("v1-allowed", "unknown"),
+    "unknown": ("unknown", *_EFFECTIVE),
+}
+"""What needs no word beside a status, as it is what one would think."""
 
 
 def check(
@@ -31,7 +38,7 @@ def check(
     """Control results, from the store; exit 1 on a failed control.
 
     Args:
-        benchmark: Comma-separated control ids, or `all`.
+        benchmark: Comma-separated control ids, or `all` for each control once.
         output: A table for people, or a format for other tools.
         list_benchmarks: Show the control ids and stop.
         common: The options that every command has.
@@ -55,6 +62,7 @@ def check(
                 store.view("account-defaults"),
                 launch_paths(store),
                 unreadable=unreadable_in(store),
+                groups=store.view("groups"),
             )
         )
         now = desk.clock.now()
@@ -75,8 +83,6 @@ def _wanted(benchmark: str) -> list[str]:
     Raises:
         UsageError: there is no such control.
     """
-    if benchmark == "all":
-        return list(benchmarks())
     asked = listed(benchmark)
     if not asked:
         raise UsageError("which benchmark?", hint="imdsctl check --list-benchmarks")
@@ -111,6 +117,7 @@ def _table(screen: Screen, results: Sequence[ControlResult], benchmark: str) -> 
             *others,
         )
         _alike(screen, rows, "fail", "red")
+        _alike(screen, [r for r in rows if _passes_only(r)], "pass", "yellow")
         _alike(screen, rows, "unknown", "yellow")
     if not results:
         screen.line("nothing that these controls speak of was found")
@@ -119,6 +126,11 @@ def _table(screen: Screen, results: Sequence[ControlResult], benchmark: str) -> 
             "imdsctl plan -f plan.json",
             f"imdsctl check --benchmark {benchmark} -o csv   (one line for each)",
         )
+
+
+def _passes_only(row: ControlResult) -> bool:
+    """Whether a resource passes by the letter, and the control's own question is not settled."""
+    return bool(row.note) and row.effective in ("v1-allowed", "pending")
 
 
 def _alike(screen: Screen, rows: Sequence[ControlResult], status: str, style: str) -> None:
@@ -130,9 +142,8 @@ def _alike(screen: Screen, rows: Sequence[ControlResult], status: str, style: st
             places[f"{row.account} {row.region}"].append(row.resource)
     for (why, effective), places in by_reason.items():
         number = sum(len(names) for names in places.values())
-        differs = status == "fail" and effective not in ("v1-allowed", "unknown")
-        really = f" Really: {POSTURES.get(effective, effective)}." if differs else ""
-        screen.line((f"  {status:8}", style), f"{number:>4,}  {why}{really}", hang=16)
+        said = "" if effective in _AS_SAID[status] else f" Effective: {_EFFECTIVE[effective]}."
+        screen.line((f"  {status:8}", style), f"{number:>4,}  {why}{said}", hang=16)
         if status == "unknown":
             continue
         for place, names in places.items():

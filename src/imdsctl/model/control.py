@@ -7,8 +7,14 @@ from msgspec import Struct, field
 
 ControlStatus = Literal["pass", "fail", "not-applicable", "unknown"]
 Severity = Literal["informational", "low", "medium", "high"]
-Subject = Literal["instance", "launch-template", "launch-configuration", "account-defaults"]
-Effective = Literal["v2-only", "v1-allowed", "imds-off", "pending", "unknown"]
+Subject = Literal[
+    "instance",
+    "launch-template",
+    "launch-configuration",
+    "auto-scaling-group",
+    "account-defaults",
+]
+Effective = Literal["v2-only", "v1-allowed", "imds-off", "pending", "terminated", "unknown"]
 
 
 class ControlResult(Struct, frozen=True, kw_only=True):

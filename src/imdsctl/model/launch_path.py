@@ -72,6 +72,11 @@ class LaunchPath(Struct, frozen=True, kw_only=True, omit_defaults=True):
         """Where it is."""
         return Cell(self.account, self.region)
 
+    @property
+    def known(self) -> bool:
+        """Whether the version or launch configuration that it launches from was read."""
+        return self.number is not None or self.launch_configuration is not None
+
 
 class JudgedPath(Struct, frozen=True, kw_only=True):
     """A launch path with its verdict.

@@ -7,6 +7,9 @@ _PARTITIONS = {
     "us-gov-": "aws-us-gov",
     "us-iso-": "aws-iso",
     "us-isob-": "aws-iso-b",
+    "eu-isoe-": "aws-iso-e",
+    "us-isof-": "aws-iso-f",
+    "eusc-": "aws-eusc",
 }
 
 
@@ -23,8 +26,9 @@ def is_gap(result: ControlResult) -> bool:
 def resource_id(result: ControlResult) -> str:
     """The ARN, or what identifies the resource where its ARN holds a part that is not known.
 
-    A launch configuration's ARN contains an id that is not kept; its account, region and name
-    identify it as well. Account-wide things are named as AWS Config names an account.
+    The ARNs of launch configurations and Auto Scaling groups contain an id that is not kept;
+    account, region and name identify them as well. Account-wide things are named as AWS
+    Config names an account.
     """
     start = f"arn:{partition(result.region)}:ec2:{result.region}:{result.account}"
     if result.subject == "account-defaults" or is_gap(result):
@@ -33,4 +37,4 @@ def resource_id(result: ControlResult) -> str:
         return f"{start}:instance/{result.resource}"
     if result.subject == "launch-template":
         return f"{start}:launch-template/{result.resource}"
-    return f"{result.account}/{result.region}/launch-configuration/{result.resource}"
+    return f"{result.account}/{result.region}/{result.subject}/{result.resource}"

@@ -27,6 +27,7 @@ _TYPES = {
     "instance": "AwsEc2Instance",
     "launch-template": "AwsEc2LaunchTemplate",
     "launch-configuration": "AwsAutoScalingLaunchConfiguration",
+    "auto-scaling-group": "AwsAutoScalingAutoScalingGroup",
     "account-defaults": "AwsAccount",
 }
 

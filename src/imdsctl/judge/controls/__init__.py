@@ -13,19 +13,24 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from typing import TypeVar
 
+from msgspec import structs
+
 from imdsctl.judge.controls.base import (
     Answer,
     ConfigurationGiven,
     Control,
     DefaultsGiven,
+    GroupGiven,
     TemplateGiven,
     effective_of,
 )
 from imdsctl.model.control import ControlResult, Effective, Subject
 from imdsctl.model.diagnostics import UsageError
 from imdsctl.model.evidence import (
+    ITEM_OF,
     AccountDefaults,
     Cell,
+    Group,
     Instance,
     LaunchConfiguration,
     Recorded,
@@ -43,6 +48,7 @@ _NEEDS: dict[Subject, frozenset[str]] = {
     "instance": frozenset({"instances"}),
     "launch-template": frozenset({"launch-templates"}),
     "launch-configuration": frozenset({"launch-configurations"}),
+    "auto-scaling-group": frozenset({"groups", "launch-templates", "launch-configurations"}),
     "account-defaults": frozenset({"account-defaults"}),
 }
 _READING_OF = {
@@ -55,12 +61,13 @@ _READING_OF = {
     "GetInstanceMetadataDefaults": "account-defaults",
     "DescribeImages": "images",
 }
-_NO_MATTER = frozenset({"calls", "groups", "images"})
-_KNOWN = frozenset(_READING_OF.values())
+_KNOWN = frozenset(ITEM_OF)
 _WEAKEST: tuple[Effective, ...] = ("v1-allowed", "unknown", "pending", "v2-only", "imds-off")
+_PARAMETER = ":"
+_HIGHEST_PARAMETER = 64
 
 Asked = list[tuple[str, Control]]
-Judged = TypeVar("Judged", Instance, TemplateVersion, LaunchConfiguration, AccountDefaults)
+Judged = TypeVar("Judged", Instance, TemplateVersion, LaunchConfiguration, AccountDefaults, Group)
 
 
 @cache
@@ -75,25 +82,39 @@ def _book() -> dict[str, Control]:
 
 
 def benchmarks() -> dict[str, str]:
-    """Every control id with the benchmark and what it asks for, for help texts."""
-    return {id_: f"{c.names[id_]}: {c.title}" for id_, c in sorted(_book().items())}
+    """Every control id with the benchmark, what it asks for and when it fails, for help texts."""
+    return {
+        id_: f"{c.names[id_]}: {c.title}. Fails when {c.fails_when}."
+        for id_, c in sorted(_book().items())
+    }
+
+
+def controls() -> list[Control]:
+    """Each control once, in the order of its file's name."""
+    return list({id(control): control for control in _book().values()}.values())
 
 
 def resolve(control_ids: Sequence[str]) -> list[str]:
     """The ids as they are written here; `all` stands for each control once.
 
+    A control that has a parameter takes it behind a colon: `ec2-token-hop-limit-check:2`.
+
     Raises:
-        UsageError: there is no such control.
+        UsageError: there is no such control, or it takes no such parameter.
     """
     book = _book()
     by_case = {id_.lower(): id_ for id_ in book}
     found: list[str] = []
     for asked in control_ids:
-        wanted = _ALIASES.get(asked.strip().lower(), asked.strip().lower())
+        wanted = asked.strip().lower().removeprefix("prowler-")
+        wanted = _ALIASES.get(wanted, wanted)
+        name, colon, parameter = wanted.partition(_PARAMETER)
         if not wanted:
-            found += [next(iter(c.names)) for c in {id(c): c for c in book.values()}.values()]
-        elif wanted.removeprefix("prowler-") in by_case:
-            found.append(by_case[wanted.removeprefix("prowler-")])
+            found += [next(iter(c.names)) for c in controls()]
+        elif name in by_case:
+            if colon:
+                _check_parameter(asked, book[by_case[name]], parameter)
+            found.append(by_case[name] + colon + parameter)
         else:
             near = difflib.get_close_matches(wanted, by_case, n=3, cutoff=0.4)
             raise UsageError(
@@ -104,6 +125,30 @@ def resolve(control_ids: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(found))
 
 
+def _check_parameter(asked: str, control: Control, parameter: str) -> None:
+    if control.with_parameter is None:
+        raise UsageError(
+            f"{asked!r}: this control takes no parameter",
+            hint=f"leave out {_PARAMETER + parameter!r}",
+        )
+    digits = parameter.isascii() and parameter.isdigit()
+    if not digits or not 1 <= int(parameter) <= _HIGHEST_PARAMETER:
+        raise UsageError(
+            f"{asked!r}: the parameter must be a whole number from 1 to {_HIGHEST_PARAMETER}",
+            hint=f"as in {next(iter(control.names))}{_PARAMETER}2",
+        )
+
+
+def _control(id_: str) -> Control:
+    """The control that an id from `resolve` stands for."""
+    name, colon, parameter = id_.partition(_PARAMETER)
+    control = _book()[name]
+    if not colon or control.with_parameter is None:
+        return control
+    made = control.with_parameter(int(parameter))
+    return structs.replace(made, names={id_: made.names[name]})
+
+
 def evaluate(
     control_ids: Sequence[str],
     instances: Iterable[Recorded[Instance]],
@@ -112,6 +157,7 @@ def evaluate(
     defaults: Iterable[Recorded[AccountDefaults]],
     paths: Iterable[LaunchPath],
     unreadable: Iterable[Unreadable] = (),
+    groups: Iterable[Recorded[Group]] = (),
 ) -> Iterator[ControlResult]:
     """Asks each control of everything that it looks at; streams over the instances once.
 
@@ -121,10 +167,10 @@ def evaluate(
     Raises:
         UsageError: there is no such control.
     """
-    book = _book()
     by_subject: dict[Subject, Asked] = defaultdict(list)
     for id_ in resolve(control_ids):
-        by_subject[book[id_].subject].append((id_, book[id_]))
+        control = _control(id_)
+        by_subject[control.subject].append((id_, control))
     gaps = list(unreadable)
     known_paths = list(paths)
     no_groups = {Cell(g.account, g.region) for g in gaps if _reading(g) == "groups"}
@@ -132,15 +178,17 @@ def evaluate(
     cells: set[Cell] = set()
     for record in instances:
         cells.add(record.item.cell)
-        effective = effective_of(record.item.options)
+        effective = effective_of(record.item)
         for id_, control in by_subject["instance"]:
             if answer := control.rule(record.item):
                 yield _result(id_, control, answer, record, effective)
     if by_subject["launch-template"]:
         yield from _templates(by_subject["launch-template"], templates, known_paths, no_groups)
-    if by_subject["launch-configuration"]:
-        asked = by_subject["launch-configuration"]
-        yield from _configurations(asked, launch_configurations, known_paths, no_groups)
+    configurations = list(launch_configurations)
+    if asked := by_subject["launch-configuration"]:
+        yield from _configurations(asked, configurations, known_paths, no_groups)
+    if asked := by_subject["auto-scaling-group"]:
+        yield from _groups(asked, groups, [c.item for c in configurations], known_paths)
     if by_subject["account-defaults"]:
         no_instances = {
             Cell(g.account, g.region)
@@ -196,6 +244,36 @@ def _configurations(
                 yield _result(id_, control, answer, record, effective)
 
 
+def _groups(
+    asked: Asked,
+    groups: Iterable[Recorded[Group]],
+    configurations: list[LaunchConfiguration],
+    paths: list[LaunchPath],
+) -> Iterator[ControlResult]:
+    of_group: dict[tuple[Cell, str], list[LaunchPath]] = defaultdict(list)
+    for path in paths:
+        if path.group is not None:
+            of_group[path.cell, path.group].append(path)
+    for record in groups:
+        item = record.item
+        used = of_group[Cell(item.account, item.region), item.name]
+        # What a group would launch from may not have been read: then nothing is claimed.
+        outcomes: set[Effective] = {p.effective.posture if p.known else "unknown" for p in used}
+        given = GroupGiven(
+            item=item,
+            paths=used,
+            namesakes=[
+                c
+                for c in configurations
+                if (c.account, c.name) == (item.account, item.launch_configuration)
+            ],
+            effective=min(outcomes or {"unknown"}, key=_WEAKEST.index),
+        )
+        for id_, control in asked:
+            if answer := control.rule(given):
+                yield _result(id_, control, answer, record, given.effective)
+
+
 def _defaults(
     asked: Asked,
     defaults: Iterable[Recorded[AccountDefaults]],
@@ -215,7 +293,7 @@ def _gaps(by_subject: dict[Subject, Asked], gaps: list[Unreadable]) -> Iterator[
     for gap in gaps:
         reading = _reading(gap)
         for subject, asked in by_subject.items():
-            if reading in _NO_MATTER or (reading in _KNOWN and reading not in _NEEDS[subject]):
+            if reading in _KNOWN and reading not in _NEEDS[subject]:
                 continue
             seen = f"; {gap.seen:,} were read before that" if gap.seen else ""
             for id_, control in asked:
@@ -266,8 +344,12 @@ def _result(
         why=answer.why,
         effective=effective,
         name=name,
-        note=answer.note,
+        note=" ".join(filter(None, (answer.note, _absence(control, item.region)))),
         evidence=evidence or [record.id],
         remediation=answer.remediation,
         observed_at=record.observed_at,
     )
+
+
+def _absence(control: Control, region: str) -> str:
+    return f"This rule is not offered in {region}." if region in control.absent_in else ""

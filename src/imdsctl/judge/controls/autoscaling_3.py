@@ -36,5 +36,6 @@ CONTROL = Control(
     severity="high",
     subject="launch-configuration",
     rule=rule,
+    fails_when="HttpTokens is optional or missing",
     source="Security Hub User Guide, Amazon EC2 Auto Scaling controls",
 )

@@ -8,12 +8,13 @@ from msgspec import Struct
 from imdsctl.model.control import ControlStatus, Effective, Severity, Subject
 from imdsctl.model.evidence import (
     AccountDefaults,
+    Group,
     Instance,
     LaunchConfiguration,
     Recorded,
     TemplateVersion,
 )
-from imdsctl.model.options import MetadataOptions
+from imdsctl.model.launch_path import LaunchPath
 
 
 class Answer(Struct, frozen=True, kw_only=True):
@@ -60,12 +61,33 @@ class DefaultsGiven(Struct, frozen=True, kw_only=True):
     has_instances: bool | None
 
 
+class GroupGiven(Struct, frozen=True, kw_only=True):
+    """An Auto Scaling group with everything that it would launch from today.
+
+    `paths` has one entry for each launch template version, or for the launch configuration.
+    `namesakes` are the launch configurations of the same account that bear the name of the group's
+    own, in whatever region, that one among them. `effective` is the weakest outcome of the paths.
+    """
+
+    item: Group
+    paths: list[LaunchPath]
+    namesakes: list[LaunchConfiguration]
+    effective: Effective
+
+    @property
+    def main(self) -> LaunchPath | None:
+        """What the group itself names, without the overrides of a mixed instances policy."""
+        return next((path for path in self.paths if "main" in path.where), None)
+
+
 class Control(Struct, frozen=True, kw_only=True):
     """One rule under the names by which it is known.
 
     `names` maps each id to the benchmark that numbers it so. `rule` gets what belongs to `subject`:
-    an `Instance`, a `TemplateGiven`, a `ConfigurationGiven` or a `DefaultsGiven`; it answers None
-    for what the control does not look at.
+    an `Instance`, a `TemplateGiven`, a `ConfigurationGiven`, a `DefaultsGiven` or a `GroupGiven`;
+    it answers None for what the control does not look at. `fails_when` is the rule in words, and
+    `absent_in` are the regions in which its maker does not offer it: it is answered there as well,
+    with a note. `with_parameter` makes the same control for another value of its parameter.
     """
 
     names: dict[str, str]
@@ -73,12 +95,17 @@ class Control(Struct, frozen=True, kw_only=True):
     severity: Severity
     subject: Subject
     rule: Callable[[Any], Answer | None]
+    fails_when: str
     source: str
+    absent_in: frozenset[str] = frozenset()
+    with_parameter: Callable[[int], "Control"] | None = None
 
 
-def effective_of(options: MetadataOptions) -> Effective:
+def effective_of(instance: Instance) -> Effective:
     """What is really so on an instance; a change that EC2 has not applied yet is not done."""
-    return "pending" if options.state == "pending" else options.posture
+    if instance.state == "terminated":
+        return "terminated"
+    return "pending" if instance.options.state == "pending" else instance.options.posture
 
 
 def pending_note(instance: Instance) -> str:

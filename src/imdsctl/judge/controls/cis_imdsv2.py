@@ -13,5 +13,6 @@ CONTROL = Control(
     severity="high",
     subject="instance",
     rule=tokens_rule,
+    fails_when="HttpTokens is not required",
     source="CIS Amazon Web Services Foundations Benchmark",
 )

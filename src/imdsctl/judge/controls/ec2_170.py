@@ -5,6 +5,24 @@ from imdsctl.judge.controls.base import Answer, Control, TemplateGiven
 REMEDY = (
     "Create a version with HttpTokens=required, make it the default, and use it in every group."
 )
+# AWS Config Developer Guide, ec2-launch-template-imdsv2-check, "AWS Region".
+ABSENT_IN = frozenset(
+    {
+        "ap-east-2",
+        "ap-south-2",
+        "ap-southeast-4",
+        "ap-southeast-5",
+        "ap-southeast-7",
+        "ca-west-1",
+        "eu-central-2",
+        "eu-south-2",
+        "il-central-1",
+        "me-central-1",
+        "mx-central-1",
+        "us-gov-east-1",
+        "us-gov-west-1",
+    }
+)
 
 
 def rule(given: TemplateGiven) -> Answer:
@@ -44,12 +62,14 @@ def rule(given: TemplateGiven) -> Answer:
 
 CONTROL = Control(
     names={
-        "ec2.170": "AWS Security Hub, EC2.170 (not offered in every region)",
+        "ec2.170": "AWS Security Hub, EC2.170",
         "ec2-launch-template-imdsv2-check": "AWS Config, ec2-launch-template-imdsv2-check",
     },
     title="EC2 launch templates should use IMDSv2",
     severity="low",
     subject="launch-template",
     rule=rule,
-    source="Security Hub User Guide, Amazon EC2 controls",
+    fails_when="the default version does not say HttpTokens=required",
+    source="Security Hub User Guide, Amazon EC2 controls; AWS Config Developer Guide",
+    absent_in=ABSENT_IN,
 )

@@ -11,5 +11,6 @@ CONTROL = Control(
     severity="high",
     subject="instance",
     rule=tokens_rule,
+    fails_when="HttpTokens is optional",
     source="Security Hub User Guide, Amazon EC2 controls",
 )

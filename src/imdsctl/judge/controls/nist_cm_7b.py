@@ -8,5 +8,6 @@ CONTROL = Control(
     severity="high",
     subject="instance",
     rule=tokens_rule,
+    fails_when="HttpTokens is not required (it is the reference of the CIS item)",
     source="reference of the CIS AWS Foundations item on IMDSv2",
 )

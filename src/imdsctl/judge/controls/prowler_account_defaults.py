@@ -32,8 +32,9 @@ def rule(given: DefaultsGiven) -> Answer:
 CONTROL = Control(
     names={"ec2_instance_account_imdsv2_enabled": "Prowler, ec2_instance_account_imdsv2_enabled"},
     title="The account's default for new EC2 instances requires IMDSv2",
-    severity="medium",
+    severity="high",
     subject="account-defaults",
     rule=rule,
-    source="Prowler 5.46",
+    fails_when="the default for HttpTokens is not required; regions without instances are skipped",
+    source="Prowler 5.46.0",
 )

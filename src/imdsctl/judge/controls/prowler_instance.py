@@ -30,5 +30,6 @@ CONTROL = Control(
     severity="high",
     subject="instance",
     rule=rule,
-    source="Prowler 5.46",
+    fails_when="neither the endpoint is disabled, nor it is enabled with tokens required",
+    source="Prowler 5.46.0",
 )

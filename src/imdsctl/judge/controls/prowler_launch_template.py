@@ -47,8 +47,12 @@ def rule(given: TemplateGiven) -> Answer:
 CONTROL = Control(
     names={"ec2_launch_template_imdsv2_required": "Prowler, ec2_launch_template_imdsv2_required"},
     title="EC2 launch template has a version that requires IMDSv2 or disables IMDS",
-    severity="low",
+    severity="high",
     subject="launch-template",
     rule=rule,
-    source="Prowler 5.46",
+    fails_when=(
+        "no version at all is enabled with tokens required, disables the endpoint, or leaves the "
+        "endpoint out: one version that passes is enough"
+    ),
+    source="Prowler 5.46.0",
 )

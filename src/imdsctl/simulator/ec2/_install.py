@@ -18,6 +18,7 @@ from moto.ec2.responses import EC2Response
 from moto.ec2.responses._base_response import EC2BaseResponse
 
 from imdsctl.simulator.ec2 import (
+    blank,
     describe,
     images,
     lifecycle,
@@ -33,6 +34,9 @@ from imdsctl.simulator.ec2.region import state_of
 from imdsctl.simulator.world import current
 
 CALLS = (
+    blank.describe_client_vpn_endpoints,
+    blank.get_image_block_public_access_state,
+    blank.get_snapshot_block_public_access_state,
     describe.describe_instances,
     describe.describe_instance_status,
     images.describe_images,
