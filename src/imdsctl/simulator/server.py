@@ -68,6 +68,7 @@ class SimulatedAws:
             raise RuntimeError("another simulated AWS is running in this process")
         try:
             self._server = Server(self._address, self.answer)
+            self.world.address = (self._address[0], self._server.server_address[1])
             with self.world.lock:
                 self._moto = _prepare_moto(self)
         except BaseException:
@@ -85,6 +86,7 @@ class SimulatedAws:
 
     def _close(self) -> None:
         self.closing.set()
+        self.world.errands.stop()
         if self._server is not None:
             self._server.hang_up()
             self._server.server_close()
@@ -224,12 +226,12 @@ def _prepare_moto(aws: SimulatedAws) -> Moto:
         create_backend_app,
     )
 
-    from imdsctl.simulator import autoscaling, cloudwatch, ec2, seed  # noqa: PLC0415
+    from imdsctl.simulator import autoscaling, cloudwatch, ec2, seed, ssm  # noqa: PLC0415
 
     BackendDict.reset()
     world.use(aws.world)
     accounts.use(aws.accounts)
-    for room in (accounts, ec2, autoscaling, cloudwatch):
+    for room in (accounts, ec2, autoscaling, cloudwatch, ssm):
         room.install()
     if aws.fleet is not None:
         seed.seed(aws.world, aws.fleet)
