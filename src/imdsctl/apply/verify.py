@@ -21,6 +21,7 @@ from imdsctl.apply.metric_view import (
 from imdsctl.model.evidence import Cell, Instance, Unreadable
 from imdsctl.model.host import HostLook
 from imdsctl.model.plan import Change, Plan
+from imdsctl.model.probes import own_calls
 
 Seen = Callable[[Cell, list[Instance]], None]
 Found = Literal["holds", "drifted", "gone", "unreadable", "refused-calls"]
@@ -67,10 +68,11 @@ class Waiting(Struct, frozen=True, kw_only=True):
 
 
 class Verification(Struct, frozen=True, kw_only=True):
-    """The whole look."""
+    """The whole look; `own_calls` are those of earlier probes, which the metrics leave out."""
 
     changes: list[Verified]
     waiting: list[Waiting]
+    own_calls: int = 0
 
 
 def verify(
@@ -110,10 +112,11 @@ def verify(
     metric = after_the_flip(in_place, since, instances, site)
     results = [_look(change, site, metric.get(change.id, NO_METRIC)) for change in changes]
     still = _still_waiting(plan, waiting, instances, site)
+    own = sum(map(len, own_calls(ledger.entries(site.run)).values()))
     if chosen is not None and looker is not None:
         looks = looker.look(chosen.every)
         results = [_with_host(one, chosen, looks) for one in results]
-    return Verification(changes=results, waiting=still)
+    return Verification(changes=results, waiting=still, own_calls=own)
 
 
 def _look(change: Change, site: Site, metric: MetricView) -> Verified:

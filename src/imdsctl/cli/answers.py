@@ -252,7 +252,8 @@ class VerifyAnswer(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """`imdsctl verify -o json`.
 
     `waiting` are the plan's instances that still allow v1, not changed yet or held, with what
-    MetadataNoToken says since the plan's scan. `hosts` is null without --host.
+    MetadataNoToken says since the plan's scan. `own_calls` are calls of earlier probes of the run,
+    which the metrics leave out. `hosts` is null without --host.
     """
 
     schema: Literal["imdsctl/verify/v1"]
@@ -261,6 +262,7 @@ class VerifyAnswer(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     changes: list[VerifiedChange]
     gates: list[GateAnswer]
     waiting: list[Waiting] = []
+    own_calls: int = 0
     hosts: HostCounts | None = None
 
 

@@ -86,6 +86,7 @@ def verify(
                 "changes": [_as_change(r, plan) for r in found.changes],
                 "gates": [],
                 "waiting": msgspec.to_builtins(found.waiting),
+                "own_calls": found.own_calls,
                 "hosts": None
                 if which is None
                 else {

@@ -54,28 +54,18 @@ def show(screen: Screen, run: str, found: Verification, *, asked: bool) -> None:
     results = found.changes
     screen.line((f"run {run}", "bold"), f"  {count(len(results), 'change')} looked at again")
     _api(screen, results)
-    _metric(screen, results)
+    _metric(screen, found)
     if asked:
         _hosts(screen, found)
     _waiting(screen, found)
     bad = [r for r in results if not r.ok]
-    for result in bad[:_SHOWN]:
-        words = [result.api, result.metric]
-        screen.line(
-            ("  ✗ ", "red"),
-            "  ".join(
-                part
-                for part in (
-                    f"{result.resource}  {result.account} {result.region}",
-                    *words,
-                    _on_host(result),
-                )
-                if part
-            ),
-            hang=6,
-        )
-    if len(bad) > _SHOWN:
-        screen.line(f"    and {len(bad) - _SHOWN:,} more: imdsctl verify {run} -o json")
+    # What is wrong on a host alone has been said above.
+    listed = [r for r in bad if r.state not in ("holds", "gone")]
+    for result in listed[:_SHOWN]:
+        words = [f"{result.resource}  {result.account} {result.region}", result.api, result.metric]
+        screen.line(("  ✗ ", "red"), "  ".join(filter(None, words)), hang=6)
+    if len(listed) > _SHOWN:
+        screen.line(f"    and {len(listed) - _SHOWN:,} more: imdsctl verify {run} -o json")
     _next(screen, run, found, bad)
 
 
@@ -97,11 +87,12 @@ def _api(screen: Screen, results: list[Verified]) -> None:
     screen.line("  api      ", (f"{good:,} as planned", "green"), *others)
 
 
-def _metric(screen: Screen, results: list[Verified]) -> None:
-    states = Counter(r.metric_state for r in results if r.metric_state)
+def _metric(screen: Screen, found: Verification) -> None:
+    states = Counter[str](r.metric_state for r in found.changes if r.metric_state)
     if states:
         said = [f"{states[state]:,} {word}" for state, word in _METRICS.items() if states[state]]
-        screen.line("  metric   ", ", ".join(said), hang=11)
+        own = f" (not counting {count(found.own_calls, 'probe')} of imdsctl's own)"
+        screen.line("  metric   ", ", ".join(said), own if found.own_calls else "", hang=11)
 
 
 def _hosts(screen: Screen, found: Verification) -> None:
@@ -115,15 +106,9 @@ def _hosts(screen: Screen, found: Verification) -> None:
         if states[state]:
             parts.append((f"{', ' if parts else ''}{states[state]:,} {words}", style))
     screen.line("  host     ", *parts, hang=11)
-    looks = sorted(
-        looks_of(found),
-        key=lambda look: (
-            list(_MARKS).index(look.state) if look.state in _MARKS else 9,
-            look.instance,
-        ),
-    )
-    shown = [look for look in looks if look.state in _MARKS]
-    for look in sorted(shown, key=lambda look: look.state == "good")[:_SHOWN]:
+    order = ("bad", "not-looked-at", "good")
+    shown = [look for state in order for look in looks_of(found) if look.state == state]
+    for look in shown[:_SHOWN]:
         mark, style = _MARKS[look.state]
         screen.line((f"  {mark} ", style), f"{look.instance}  {_of_look(look)}", hang=6)
     if len(shown) > _SHOWN:
@@ -160,7 +145,7 @@ def _of_look(look: HostLook) -> str:
 def _waiting(screen: Screen, found: Verification) -> None:
     if not found.waiting:
         return
-    states = Counter(one.metric_state for one in found.waiting)
+    states = Counter[str](one.metric_state for one in found.waiting)
     said = [f"{states[state]:,} {word}" for state, word in _WAITING.items() if states[state]]
     screen.line(
         "  waiting  ",
@@ -170,17 +155,6 @@ def _waiting(screen: Screen, found: Verification) -> None:
     )
     for one in [one for one in found.waiting if one.metric_state == "called"][:_SHOWN]:
         screen.line(f"    {one.resource}  {one.why}  {one.metric}", hang=6)
-
-
-def _on_host(result: Verified) -> str:
-    if result.host is None or result.host.state != "bad":
-        return ""
-    bad = [look for look in result.host.instances if look.state == "bad"]
-    return "on the host: " + "; ".join(
-        problem if look.instance == result.resource else f"{look.instance}: {problem}"
-        for look in bad
-        for problem in look.problems
-    )
 
 
 def _next(screen: Screen, run: str, found: Verification, bad: list[Verified]) -> None:
