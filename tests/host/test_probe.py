@@ -200,6 +200,24 @@ def test_aws_is_asked_who_this_is(
     assert agreed("--endpoint", serve(http_tokens="required"), "--sts")[1]["sts"] == sts
 
 
+def test_a_host_without_any_aws_client_is_no_failure(
+    serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A Python that can import nothing of AWS's, and no CLI on the way.
+    for name in ("sh", "curl", "sed", "tr", "tail", "head", "awk", "cat", "grep", "timeout", "id"):
+        if found := shutil.which(name):
+            (tmp_path / name).symlink_to(found)
+    (tmp_path / "python3").write_text(f'#!/bin/sh\nexec {sys.executable} -I -S "$@"\n')
+    (tmp_path / "python3").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    words = ["--endpoint", serve(http_tokens="required"), "--sts"]
+    code, answer, _ = say(["sh", str(SHELL), "--client", "curl"], *words)
+    assert (code, answer["sts"]) == (0, {"ok": False, "via": None, "arn": None})
+    probe = [sys.executable, "-I", "-S", str(SHELL.with_suffix(".py"))]
+    code, answer, _ = say(probe, *words)
+    assert (code, answer["sts"]) == (0, {"ok": False, "via": None, "arn": None})
+
+
 def test_a_misspelt_option_is_refused() -> None:
     for way in here().values():
         done = subprocess.run([*way, "--endpiont", "x"], capture_output=True, check=False)

@@ -12,6 +12,12 @@ _EARLY, _LATE = 60.0, 300.0
 the time that Systems Manager tells: nothing is published on that."""
 
 
+_COUNTED_BY = 300
+"""Seconds that a point stands for at least: with basic monitoring EC2 counts by five minutes,
+whatever the period that is asked for (EC2 User Guide, "CloudWatch metrics that are available for
+your instances")."""
+
+
 def without(
     series: Series | None, own: Sequence[OwnCall], period: int, *, refused: bool
 ) -> tuple[Series | None, int]:
@@ -31,11 +37,12 @@ def without(
     if series is None or not mine or not series.values:
         return series, 0
     values = list(series.values)
+    span = max(period, _COUNTED_BY)
     taken = 0
     for call in mine:
         first, last = call.first.timestamp() - _EARLY, call.last.timestamp() + _LATE
         for place, time in enumerate(series.times):
-            if values[place] >= 1 and time + period > first and time <= last:
+            if values[place] >= 1 and time + span > first and time <= last:
                 values[place] -= 1
                 taken += 1
                 break
