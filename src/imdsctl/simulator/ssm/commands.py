@@ -239,7 +239,8 @@ def _run(command: Command, one: Invocation, order: bytes) -> None:
 
 def _enter(command: Command, one: Invocation, answer: dict[str, Any]) -> None:
     assert one.started is not None
-    if why := answer.get("impossible"):
+    why = answer.get("impossible") if answer else "its program ended without a word"
+    if why and not command.cancelled:
         one.err = (
             "This simulated AWS cannot run the script: it needs user, network and process "
             f"namespaces, which this machine refuses ({why})."
@@ -254,7 +255,7 @@ def _enter(command: Command, one: Invocation, answer: dict[str, Any]) -> None:
     if command.cancelled:
         one.finish("Cancelled")
     elif code is None:
-        one.finish("TimedOut", "ExecutionTimedOut" if answer else "Failed")
+        one.finish("TimedOut", "ExecutionTimedOut")
     else:
         one.finish("Success" if code == 0 else "Failed", code=code)
 

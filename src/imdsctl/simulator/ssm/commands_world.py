@@ -90,7 +90,8 @@ def main() -> None:
     order = Order(**json.loads(sys.stdin.buffer.read()))
     try:
         answer = run(order)
-    except OSError as error:
+    except (OSError, AttributeError) as error:
+        # AttributeError: a C library that knows no namespaces, because the kernel is no Linux.
         answer = {"impossible": str(error)}
     sys.stdout.write(json.dumps(answer))
 
