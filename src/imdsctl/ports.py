@@ -130,7 +130,7 @@ class Counted(Struct, frozen=True, kw_only=True):
 
 
 class Metrics(Protocol):
-    """CloudWatch's two counts of IMDSv1 calls."""
+    """CloudWatch's two counts of IMDSv1 calls, without those that this tool's probes made."""
 
     def calls(
         self, cell: Cell, watched: Sequence[Watched], start: datetime, end: datetime
@@ -342,6 +342,61 @@ class Control(Protocol):
 
     def abort_environment_update(self, cell: Cell, environment_id: str) -> Outcome:
         """AbortEnvironmentUpdate: the update in progress is cancelled and rolled back."""
+        ...
+
+
+class Managed(Struct, frozen=True, kw_only=True):
+    """An instance as Systems Manager knows it, in AWS's words."""
+
+    id: str
+    ping: str
+    agent: str
+    platform: str
+
+
+class HostOutput(Struct, frozen=True, kw_only=True):
+    """How a script ended on one instance.
+
+    `text` is what it printed, and may hold anything: it is read, never kept and never shown.
+    `code` is -1 where the script did not run to its end. Times are None where it never began.
+    """
+
+    status: str
+    code: int
+    text: str
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+
+    def __repr__(self) -> str:
+        """Without the text: representations end up in logs and tracebacks."""
+        return f"HostOutput(status={self.status!r}, code={self.code})"
+
+
+class Hosts(Protocol):
+    """Scripts on instances, by Systems Manager's Run Command."""
+
+    def managed(self, cell: Cell, ids: Sequence[str]) -> dict[str, Managed] | Unreadable:
+        """Those of `ids` that Systems Manager manages."""
+        ...
+
+    def send(
+        self, cell: Cell, ids: Sequence[str], script: str, *, seconds: int, note: str
+    ) -> Outcome:
+        """Run a shell script, as root, on up to 50 Linux instances; `note` marks the command.
+
+        `seconds` is how long it may take on each, and how long it may take to get there.
+        Result: `command`.
+        """
+        ...
+
+    def sent(self, cell: Cell, note: str, since: datetime) -> str | Unreadable | None:
+        """The command with this note, if AWS has one; for where `send` got no answer."""
+        ...
+
+    def collect(
+        self, cell: Cell, command: str, ids: Sequence[str]
+    ) -> dict[str, HostOutput] | Unreadable:
+        """How the script ended, for those of `ids` where it has ended."""
         ...
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from policy_judges import ALLOW_ALL, findings, needs_evaluator, needs_linter, results, simulation
+from real_hosts import need_hosts
 from whole_run import OWN, SMALL_FLEET, Answer, Operator
 
 from imdsctl.aws.model import CHANGE, READ
@@ -115,6 +116,20 @@ callers = [{ program = "kubelet", behaviour = "v2", container = "host" }]
 """A managed node group in the last region of the small fleet."""
 
 
+HOST = """
+start = 2026-11-11T09:00:00Z
+[[account]]
+id = "111111111111"
+[[account.region]]
+name = "eu-west-1"
+[[account.region.instance]]
+name = "box"
+launched_days_ago = 60
+booted_days_ago = 5
+options = { http_tokens = "optional" }
+"""
+
+
 @pytest.fixture
 def operator(tmp_path: Path) -> Operator:
     return Operator(tmp_path)
@@ -194,6 +209,29 @@ def test_what_fails_is_taken_back_within_the_policy(operator: Operator, simulate
     assert recorder.after("apply", operator.apply()).code == 4
     assert "autoscaling:RollbackInstanceRefresh" in recorder.seen["apply"]
     assert recorder.seen["apply"] - NEEDS_NO_PERMISSION <= allowed("apply")
+
+
+def test_a_look_at_hosts_needs_its_own_policy_beside_that_of_verify(
+    operator: Operator, simulated_aws: Any
+) -> None:
+    need_hosts()
+    recorder = Recorder(simulated_aws(HOST))
+    recorder.after("scan", operator.scan("--regions", "eu-west-1"))
+    operator.plan()
+    recorder.after("apply", operator.apply())
+    recorder.after("verify", operator("verify"))
+    beside = actions_of("verify-host", READ, CHANGE)
+    assert not recorder.seen["verify"] & beside
+    assert recorder.after("verify-host", operator("verify", "--host")).code == 0
+    made = recorder.seen["verify-host"] - NEEDS_NO_PERMISSION
+    assert made - allowed("verify") == beside
+    statements = policy_of("verify-host", READ, CHANGE)["Statement"]
+    (send,) = [s for s in statements if "ssm:SendCommand" in s["Action"]]
+    assert send["Action"] == ["ssm:SendCommand"]
+    assert send["Resource"] == [
+        "arn:aws:ssm:*:*:document/AWS-RunShellScript",
+        "arn:aws:ec2:*:*:instance/*",
+    ]
 
 
 def test_a_level_is_the_sum_of_its_commands() -> None:
@@ -310,5 +348,6 @@ def test_the_page_shows_what_the_command_prints(operator: Operator) -> None:
     blocks = [part.partition("```")[0] for part in page.split("```json\n")[1:]]
     shown = [json.loads(block) for block in blocks]
     assert shown == [
-        operator("permissions", level, "-o", "json").json for level in ("read", "enforce")
+        operator("permissions", level, "-o", "json").json
+        for level in ("read", "verify-host", "enforce")
     ]

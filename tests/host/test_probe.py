@@ -200,6 +200,27 @@ def test_aws_is_asked_who_this_is(
     assert agreed("--endpoint", serve(http_tokens="required"), "--sts")[1]["sts"] == sts
 
 
+def test_a_host_without_any_aws_client_is_no_failure(
+    serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("sh", "curl", "sed", "tr", "tail", "head", "awk", "cat", "grep", "timeout", "id"):
+        if found := shutil.which(name):
+            (tmp_path / name).symlink_to(found)
+    (tmp_path / "python3").write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+    (tmp_path / "python3").chmod(0o755)
+    (tmp_path / "botocore").mkdir()
+    (tmp_path / "botocore" / "__init__.py").write_text("raise ImportError\n")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    url = serve(http_tokens="required")
+    for way in (
+        ["sh", str(SHELL), "--client", "curl"],
+        [sys.executable, str(SHELL.with_suffix(".py"))],
+    ):
+        code, answer, _ = say(way, "--endpoint", url, "--sts")
+        assert (code, answer["sts"]) == (0, {"ok": False, "via": None, "arn": None}), way
+
+
 def test_a_misspelt_option_is_refused() -> None:
     for way in here().values():
         done = subprocess.run([*way, "--endpiont", "x"], capture_output=True, check=False)

@@ -19,8 +19,10 @@ from msgspec.structs import replace
 from imdsctl.aws.batches import in_batches
 from imdsctl.aws.clients import Clients
 from imdsctl.aws.errors import AWS_ERRORS, code_of, unreadable
+from imdsctl.aws.own_calls import without
 from imdsctl.aws.series import MalformedSeriesError, Query, Series, series_of, sum_query
 from imdsctl.model.evidence import Calls, Cell, Metric, Unreadable
+from imdsctl.model.host import OwnCalls
 from imdsctl.ports import Counted, Watched
 
 _ANSWERED: Final = "MetadataNoToken"
@@ -73,10 +75,17 @@ def _per_call(start: datetime, end: datetime, period: int) -> int:
 
 
 class AwsMetrics:
-    """The `Metrics` port over CloudWatch's GetMetricData."""
+    """The `Metrics` port over CloudWatch's GetMetricData.
 
-    def __init__(self, clients: Clients) -> None:
+    Args:
+        clients: the AWS clients.
+        own_calls: the requests without a token that this tool's own probes made; they are taken
+            out of what CloudWatch says.
+    """
+
+    def __init__(self, clients: Clients, own_calls: Callable[[], OwnCalls] = dict) -> None:
         self._clients = clients
+        self._own_calls = own_calls
 
     def calls(
         self, cell: Cell, watched: Sequence[Watched], start: datetime, end: datetime
@@ -95,6 +104,7 @@ class AwsMetrics:
         seen = futile = 0
         refusing = self._refusing(cell, start, end) if watched else None
         share = 2 if refusing is None else 1
+        own_calls = self._own_calls()
         for batch in in_batches(watched, _per_call(first, last, _HOUR) // share):
             queries = [
                 sum_query(f"{letter}{index}", metric, item.id, _HOUR)
@@ -123,7 +133,11 @@ class AwsMetrics:
                 if status != "Complete":
                     bad.setdefault(status, []).append(item.id)
                     continue
-                found.append(_calls(cell, item, start, end, first, answered, refused))
+                own = own_calls.get((cell.account, cell.region, item.id), ())
+                answered, less = without(answered, own, _HOUR, refused=False)
+                refused, fewer = without(refused, own, _HOUR, refused=True)
+                made = _calls(cell, item, start, end, first, answered, refused)
+                found.append(replace(made, own=less + fewer) if less + fewer else made)
             seen += len(found)
             problems += [_names(status, ids) for status, ids in bad.items()] + said
             if found:
@@ -210,6 +224,7 @@ class AwsMetrics:
         found: dict[str, Counted] = {}
         if first >= last:
             return found
+        own_calls = self._own_calls()
         for batch in in_batches(since.items(), _per_call(first, last, period)):
             queries = [
                 sum_query(f"c{index}", metric, instance, period)
@@ -231,8 +246,9 @@ class AwsMetrics:
                         why=why,
                         seen=len(found),
                     )
-                assert series is not None
-                if series.points:
+                own = own_calls.get((cell.account, cell.region, instance), ())
+                series, _ = without(series, own, period, refused=metric == _REFUSED)
+                if series is not None and series.points:
                     found[instance] = _counted(series, begin.timestamp())
         return found
 

@@ -26,6 +26,7 @@ READ: Final[Mapping[str, tuple[str, ...]]] = {
     "eks": ("DescribeNodegroup", "DescribeUpdate", "ListUpdates"),
     "elasticbeanstalk": ("DescribeConfigurationSettings", "DescribeEnvironments"),
     "ecs": ("DescribeCapacityProviders",),
+    "ssm": ("DescribeInstanceInformation", "GetCommandInvocation", "ListCommandInvocations"),
     "sts": ("AssumeRole", "GetCallerIdentity"),
 }
 CHANGE: Final[Mapping[str, tuple[str, ...]]] = {
@@ -46,6 +47,7 @@ CHANGE: Final[Mapping[str, tuple[str, ...]]] = {
     ),
     "eks": ("UpdateNodegroupVersion",),
     "elasticbeanstalk": ("AbortEnvironmentUpdate", "UpdateEnvironment"),
+    "ssm": ("SendCommand",),
 }
 
 

@@ -1,6 +1,6 @@
 """Putting the adapter together: the one function that the command line calls."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from imdsctl.aws.clients import Clients
@@ -8,7 +8,9 @@ from imdsctl.aws.control import AwsControl
 from imdsctl.aws.fleet import AwsFleet
 from imdsctl.aws.health import AwsHealth
 from imdsctl.aws.metrics import AwsMetrics
+from imdsctl.aws.runcommand import AwsHosts
 from imdsctl.model.diagnostics import UsageError
+from imdsctl.model.host import OwnCalls
 from imdsctl.ports import Clock
 
 _ACCOUNT_DIGITS = 12
@@ -22,11 +24,17 @@ class Aws:
     metrics: AwsMetrics
     health: AwsHealth
     control: AwsControl
+    hosts: AwsHosts
     clock: Clock
 
 
 def connect(
-    *, role_name: str | None, accounts: Sequence[str] = (), share: float = 0.5, clock: Clock
+    *,
+    role_name: str | None,
+    accounts: Sequence[str] = (),
+    share: float = 0.5,
+    clock: Clock,
+    own_calls: Callable[[], OwnCalls] = dict,
 ) -> Aws:
     """The adapter, ready to use; nothing is called yet.
 
@@ -35,6 +43,7 @@ def connect(
         accounts: the accounts that will be asked for, to be checked before anything is done.
         share: the part of AWS's published API rates to use, above 0 and up to 1.
         clock: the time, and the waiting for the budgets.
+        own_calls: the calls of this tool's own probes, which the metrics leave out.
 
     Raises:
         UsageError: an account is no account id, or the share makes no sense.
@@ -50,8 +59,9 @@ def connect(
     clients = Clients(role_name=role_name, clock=clock, share=share)
     return Aws(
         fleet=AwsFleet(clients),
-        metrics=AwsMetrics(clients),
+        metrics=AwsMetrics(clients, own_calls),
         health=AwsHealth(clients),
         control=AwsControl(clients),
+        hosts=AwsHosts(clients),
         clock=clock,
     )

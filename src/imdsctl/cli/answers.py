@@ -5,6 +5,8 @@ from typing import Any, Final, Literal
 
 from msgspec import Struct
 
+from imdsctl.apply.metric_view import State as MetricState
+from imdsctl.apply.verify import HostView, Waiting
 from imdsctl.guard.guardrail import PolicyKind
 from imdsctl.guard.preflight import Affected, Locked
 from imdsctl.model.plan import Plan
@@ -218,7 +220,8 @@ class VerifiedChange(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """How one applied change stands now.
 
     `state` is `applied` where it holds; `found` tells more: `holds`, `drifted`, `gone`,
-    `unreadable` or `refused-calls`. `api` and `metric` are the two views in words.
+    `unreadable` or `refused-calls`. `api` and `metric` are two views in words, `metric_state`
+    the latter as a word. `host` is null where no host was asked for.
     """
 
     id: str
@@ -232,16 +235,35 @@ class VerifiedChange(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     found: str
     api: str
     metric: str
+    metric_state: MetricState = ""
+    host: HostView | None = None
+
+
+class HostCounts(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Instances that were to be looked at on the host, by what came of it."""
+
+    good: int
+    bad: int
+    not_looked_at: int
+    gone: int
 
 
 class VerifyAnswer(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`imdsctl verify -o json`."""
+    """`imdsctl verify -o json`.
+
+    `waiting` are the plan's instances that still allow v1, not changed yet or held, with what
+    MetadataNoToken says since the plan's scan. `own_calls` are calls of earlier probes of the run,
+    which the metrics leave out. `hosts` is null without --host.
+    """
 
     schema: Literal["imdsctl/verify/v1"]
     run: str
     state: Literal["ok", "failed", "incomplete"]
     changes: list[VerifiedChange]
     gates: list[GateAnswer]
+    waiting: list[Waiting] = []
+    own_calls: int = 0
+    hosts: HostCounts | None = None
 
 
 class GuardrailAccount(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

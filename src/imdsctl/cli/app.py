@@ -51,6 +51,9 @@ class _Environment(cyclopts.config.Env):
     ) -> None:
         """Fill in the options that the environment has and the command line has not."""
         options = [a for a in arguments if a.field_info.kind is not a.field_info.POSITIONAL_ONLY]
+        if commands[:1] == ("verify",):
+            # IMDSCTL_HOST is the address on which `emulate` listens.
+            options = [a for a in options if a.name != "--host"]
         super().__call__(app, commands, arguments.__class__(options))
 
 

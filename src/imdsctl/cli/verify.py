@@ -1,41 +1,56 @@
 """`imdsctl verify`."""
 
-from collections import Counter
+import re
+from typing import Annotated, Final
 
 import msgspec
+from cyclopts import Parameter
 
 from imdsctl.apply.handler import Site
+from imdsctl.apply.host_targets import Which
+from imdsctl.apply.hosts import HostLooker
 from imdsctl.apply.ledger import Ledger
-from imdsctl.apply.verify import Seen, Verified
+from imdsctl.apply.verify import Seen, Verification, Verified
 from imdsctl.apply.verify import verify as look_again
-from imdsctl.cli.common import Common, Output, RoleName
+from imdsctl.cli.common import FLAG, Common, Output, RoleName, listed
 from imdsctl.cli.runs import newest
-from imdsctl.cli.screen import Screen, count
+from imdsctl.cli.screen import Screen
+from imdsctl.cli.verify_view import host_states, show
 from imdsctl.cli.wiring import Desk, aws, opened
-from imdsctl.model.diagnostics import Exit
+from imdsctl.host.script import probe_script
+from imdsctl.model.diagnostics import Exit, UsageError
 from imdsctl.model.evidence import Cell, Instance
 from imdsctl.model.plan import Plan
 
-_SHOWN = 20
+_INSTANCE: Final = re.compile(r"i-(?:[0-9a-f]{8}|[0-9a-f]{17})")
 
 
 def verify(
     run: str | None = None,
     /,
     *,
+    host: Annotated[bool, FLAG] = False,
+    hosts: Annotated[str | None, Parameter(show_default=False)] = None,
+    no_sts: Annotated[bool, FLAG] = False,
     role_name: RoleName = None,
     output: Output = "table",
     common: Common = Common(),  # noqa: B008 - frozen
 ) -> int:
-    """A fresh look at what a run changed: the API's view and the metric's; exit 1 if it is bad.
+    """A fresh look at what a run changed: API, metric and, with --host, the hosts themselves.
+
+    Exit 1 if it is bad, 3 if something that was asked for could not be looked at.
 
     Args:
         run: The run; the newest if not given.
+        host: Also look from the instances themselves: the probe is sent by Run Command.
+        hosts: On which: canaries (as with --host alone), all, or instance ids (a,b).
+        no_sts: Do not ask AWS on the host who it is.
         role_name: The role to assume in other accounts; the scan's, if not given.
         output: A table for people, or JSON.
         common: The options that every command has.
     """
     screen = Screen(common)
+    which = _which(hosts, asked=host)
     with opened(common, create=True) as desk:
         name = run or newest(desk.store)
         plan = desk.store.plan_of(name)
@@ -54,30 +69,67 @@ def verify(
             earlier=ledger.earlier,
             plan=plan.digest,
         )
-        results = look_again(plan, site, ledger, _keeper(desk, caller))
-    bad = [r for r in results if not r.ok]
-    unread = [r for r in results if r.state == "unreadable"]
+        looker = None
+        if which is not None:
+            script = probe_script(sts=not no_sts)
+            looker = HostLooker(reach.hosts, reach.fleet, desk.clock, ledger, name, script)
+            screen.note("looking at hosts: the probe runs there by Run Command, as root")
+        found = look_again(plan, site, ledger, _keeper(desk, caller), which=which, looker=looker)
+    state = _state(found)
     if output == "json":
+        counts = host_states(found)
         screen.json(
             "verify",
             {
                 "run": name,
-                "state": _state(bad, unread),
-                "changes": [_as_change(r, plan) for r in results],
+                "state": state,
+                "changes": [_as_change(r, plan) for r in found.changes],
                 "gates": [],
+                "waiting": msgspec.to_builtins(found.waiting),
+                "own_calls": found.own_calls,
+                "hosts": None
+                if which is None
+                else {
+                    word.replace("-", "_"): counts[word]
+                    for word in ("good", "bad", "not-looked-at", "gone")
+                },
             },
         )
     else:
-        _table(screen, name, results)
-    if unread and len(unread) == len(bad):
-        return Exit.INCOMPLETE
-    return Exit.BAD_ANSWER if bad else Exit.OK
+        show(screen, name, found, asked=which is not None)
+    return {"ok": Exit.OK, "failed": Exit.BAD_ANSWER, "incomplete": Exit.INCOMPLETE}[state]
 
 
-def _state(bad: list[Verified], unread: list[Verified]) -> str:
-    if not bad:
-        return "ok"
-    return "incomplete" if len(unread) == len(bad) else "failed"
+def _which(hosts: str | None, *, asked: bool) -> Which | None:
+    """The hosts that are asked for, None for none.
+
+    Raises:
+        UsageError: they are neither canaries nor all nor instance ids.
+    """
+    if hosts is None:
+        return "canaries" if asked else None
+    if hosts == "all":
+        return "all"
+    if hosts == "canaries":
+        return "canaries"
+    ids = listed(hosts)
+    wrong = next((one for one in ids if not _INSTANCE.fullmatch(one)), None)
+    if wrong is not None or not ids:
+        raise UsageError(
+            f"--hosts {hosts}: {wrong or 'nothing'} is no instance id",
+            hint="--hosts canaries, --hosts all, or instance ids: --hosts i-0abc…,i-0def…",
+        )
+    return frozenset(ids)
+
+
+def _state(found: Verification) -> str:
+    """Bad outweighs unknown, and unknown is never fine."""
+    states = host_states(found)
+    unread = [r for r in found.changes if r.state == "unreadable"]
+    if states["bad"] or any(not r.ok and r.state != "unreadable" for r in found.changes):
+        return "failed"
+    not_known = any(r.host is not None and r.host.state == "not-looked-at" for r in found.changes)
+    return "incomplete" if unread or states["not-looked-at"] or not_known else "ok"
 
 
 def _as_change(result: Verified, plan: Plan) -> dict[str, object]:
@@ -103,53 +155,3 @@ def _keeper(desk: Desk, caller: str) -> Seen:
         desk.store.end_reading(reading, complete=True)
 
     return keep
-
-
-def _table(screen: Screen, run: str, results: list[Verified]) -> None:
-    states = Counter[str](r.state for r in results)
-    screen.line((f"run {run}", "bold"), f"  {count(len(results), 'change')} looked at again")
-    others = [
-        f", {states[state]:,} {word}"
-        for state, word in (
-            ("gone", "gone"),
-            ("drifted", "changed since"),
-            ("unreadable", "not read"),
-        )
-        if states[state]
-    ]
-    good = f"{states['holds'] + states['refused-calls']:,} as planned"
-    screen.line("  api      ", (good, "green"), *others)
-    metric = Counter(
-        "clean" if r.metric.startswith("clean") else "early" if "early" in r.metric else "refused"
-        for r in results
-        if r.metric and not r.metric.startswith("not read")
-    )
-    if metric:
-        screen.line(
-            "  metric   ",
-            ", ".join(
-                f"{metric[state]:,} {word}"
-                for state, word in (
-                    ("clean", "without a rejected call"),
-                    ("early", "too early to say"),
-                    ("refused", "with rejected calls"),
-                )
-                if metric[state]
-            ),
-        )
-    bad = [r for r in results if not r.ok]
-    for result in bad[:_SHOWN]:
-        screen.line(
-            ("  ✗ ", "red"),
-            f"{result.resource}  {result.account} {result.region}  {result.api}  "
-            f"{result.metric}".rstrip(),
-            hang=6,
-        )
-    if len(bad) > _SHOWN:
-        screen.line(f"    and {len(bad) - _SHOWN:,} more: imdsctl verify {run} -o json")
-    if bad:
-        screen.next(
-            f"imdsctl explain {bad[0].resource}", f"imdsctl rollback {run} --only {bad[0].resource}"
-        )
-    else:
-        screen.next("imdsctl scan", "imdsctl report -f report.html")

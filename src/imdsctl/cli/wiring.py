@@ -58,6 +58,7 @@ def aws(desk: Desk, role_name: str | None, accounts: list[str] | None = None) ->
         accounts=accounts or [],
         share=desk.policy.scan.share,
         clock=desk.clock,
+        own_calls=desk.store.own_calls,
     )
 
 

@@ -18,6 +18,7 @@ LEVELS: Final[dict[str, str]] = {
     "read": "scan and verify; changes nothing",
     "change": "scan, verify, apply and rollback, without the one-way doors",
     "enforce": "the one-way doors: HttpTokensEnforced, ImdsSupport on images",
+    "verify-host": "what verify --host needs beside verify: a script on instances, by Run Command",
 }
 """Policies for a role that does more than one command."""
 
@@ -40,11 +41,16 @@ _ONLY: Final[dict[str, tuple[str, ...]]] = {
     "autoscaling:DescribeInstanceRefreshes": ("apply", "verify", "rollback"),
     "autoscaling:DescribeLaunchConfigurations": ("scan", "apply"),
     "cloudwatch:GetMetricData": ("scan", "apply", "verify"),
-    "cloudwatch:ListMetrics": ("scan",),
+    "cloudwatch:ListMetrics": ("scan", "verify"),
     "ec2:CreateLaunchTemplate": ("apply",),
     "ec2:CreateLaunchTemplateVersion": ("apply",),
     "ec2:DeleteLaunchTemplate": ("rollback",),
     "ec2:DeleteLaunchTemplateVersions": ("rollback",),
+    # Only verify --host, which has a level of its own.
+    "ssm:DescribeInstanceInformation": (),
+    "ssm:GetCommandInvocation": (),
+    "ssm:ListCommandInvocations": (),
+    "ssm:SendCommand": (),
     # Asked for by name.
     "ec2:ModifyImageAttribute": (),
     # AWS answers it to everybody, whatever their policies say.
@@ -58,6 +64,12 @@ _ENFORCING: Final = {
     "ec2:ModifyInstanceMetadataDefaults": "ec2:GetInstanceMetadataDefaults",
     "ec2:ModifyImageAttribute": "ec2:DescribeImages",
 }
+_ON_HOSTS: Final = (
+    "ssm:DescribeInstanceInformation",
+    "ssm:GetCommandInvocation",
+    "ssm:ListCommandInvocations",
+    "ssm:SendCommand",
+)
 _ENFORCED_KEY: Final = "ec2:Attribute/HttpTokensEnforced"
 
 
@@ -92,6 +104,9 @@ _SCOPES: Final[dict[str, Scope]] = {
     "autoscaling:CancelInstanceRefresh": _GROUPS,
     "elasticbeanstalk:UpdateEnvironment": _ENVIRONMENTS,
     "elasticbeanstalk:AbortEnvironmentUpdate": _ENVIRONMENTS,
+    "ssm:SendCommand": Scope(
+        ("arn:{p}:ssm:*:*:document/AWS-RunShellScript", "arn:{p}:ec2:*:*:instance/*")
+    ),
     # Enforcement is a one-way door for the rest of the fleet, so it takes a role of its own.
     "ec2:ModifyInstanceMetadataDefaults": Scope(condition={"Null": {_ENFORCED_KEY: "true"}}),
 }
@@ -142,6 +157,8 @@ def actions_of(command: str, read: Operations, change: Operations) -> set[str]:
         return changing & _ENFORCING.keys() | reading & {
             _ENFORCING[action] for action in changing & _ENFORCING.keys()
         }
+    if command == "verify-host":
+        return (reading | changing) & set(_ON_HOSTS)
     if command == "read":
         return _made(reading, READING)
     if command == "change":

@@ -124,7 +124,9 @@ def exit_code(answer: dict[str, Any]) -> int:
     """0 for v2-only and imds-off, 3 where nothing answered at all, else 1."""
     if answer["v1"]["status"] is None and answer["token"]["status"] is None:
         return 3
-    bad_sts = answer["sts"] is not None and not answer["sts"]["ok"]
+    sts = answer["sts"]
+    # Where nothing on the host could ask, nothing is known of it.
+    bad_sts = sts is not None and sts["via"] is not None and not sts["ok"]
     return int(bad_sts or answer["verdict"] not in ("v2-only", "imds-off"))
 
 
@@ -254,11 +256,17 @@ def _caller_identity() -> dict[str, Any]:
         return {"ok": False, "via": None, "arn": None}
     arn = done.stdout.decode("utf-8", "replace").strip()
     ok = done.returncode == 0 and arn.startswith("arn:")
-    return {"ok": ok, "via": "aws" if aws else "botocore", "arn": arn if ok else None}
+    nobody = done.returncode == _NO_CLIENT and not aws
+    via = None if nobody else "aws" if aws else "botocore"
+    return {"ok": ok, "via": via, "arn": arn if ok else None}
 
+
+_NO_CLIENT = 64
 
 _BY_BOTOCORE = (
-    "from botocore.session import Session\n"
+    "import sys\n"
+    "try: from botocore.session import Session\n"
+    f"except ImportError: sys.exit({_NO_CLIENT})\n"
     "s = Session()\n"
     "region = s.get_config_variable('region') or 'us-east-1'\n"
     "print(s.create_client('sts', region_name=region).get_caller_identity()['Arn'])\n"

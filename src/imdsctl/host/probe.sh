@@ -181,17 +181,20 @@ if [ $sts = yes ]; then
   arn= via=null
   if has aws; then
     via='"aws"'
-    arn=$(aws sts get-caller-identity --query Arn --output text 2>/dev/null)
-  elif has python3; then
+    arn=$(${limit:+"$limit" 60} aws sts get-caller-identity --query Arn --output text 2>/dev/null)
+  elif has python3 && python3 -c 'import botocore' 2>/dev/null; then
     via='"botocore"'
-    arn=$(python3 -c 'from botocore.session import Session
+    arn=$(${limit:+"$limit" 60} python3 -c 'from botocore.session import Session
 s = Session()
 region = s.get_config_variable("region") or "us-east-1"
 print(s.create_client("sts", region_name=region).get_caller_identity()["Arn"])' 2>/dev/null)
   fi
   case $arn in
     arn:*) identity="{\"ok\": true, \"via\": $via, \"arn\": \"$arn\"}" ;;
-    *) identity="{\"ok\": false, \"via\": $via, \"arn\": null}" sts_ok=false ;;
+    *)
+      identity="{\"ok\": false, \"via\": $via, \"arn\": null}"
+      [ "$via" = null ] || sts_ok=false
+      ;;
   esac
 fi
 

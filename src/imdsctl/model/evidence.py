@@ -115,7 +115,8 @@ class Calls(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     `v1` is MetadataNoToken, `rejected` MetadataNoTokenRejected; None where CloudWatch has no data
     point at all in the window, which is not the same as zero calls. `hours_running` counts the
-    hours of the window since the instance's last launch or start.
+    hours of the window since the instance's last launch or start. `own` calls of this tool's
+    probes were taken out of both.
     """
 
     id: str
@@ -126,6 +127,7 @@ class Calls(Struct, frozen=True, kw_only=True, omit_defaults=True):
     hours_running: int
     v1: Metric | None = None
     rejected: Metric | None = None
+    own: int = 0
 
     @property
     def coverage(self) -> float:

@@ -1,7 +1,7 @@
 """A run of a plan, told from its journal: an append-only list of entries."""
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from msgspec import Struct, field
 
@@ -26,6 +26,8 @@ Event = Literal[
     "interrupted",
     "finished",
     "rolled-back",
+    "probing",      # a probe is about to be sent to hosts: which, how long it may take
+    "probed",       # what came back, host by host
 ]  # fmt: skip
 
 
@@ -85,6 +87,9 @@ class Progress(Struct, kw_only=True):
     waves: list[int] | None = None
 
 
+PROBES: Final = ("probing", "probed")
+"""Events of looks at hosts: they change nothing, and move neither the run nor a change."""
+
 _CHANGE_STATES: dict[str, ChangeState] = {
     "intent": "in-doubt",
     "applied": "applied",
@@ -128,7 +133,7 @@ def fold_one(progress: Progress, entry: Entry) -> None:
         gate.state, gate.detail = gate_state, detail
         if entry.event == "gate-waiting":
             gate.since = entry.at
-    else:
+    elif entry.event not in PROBES:
         _fold_change(progress, entry, detail)
 
 

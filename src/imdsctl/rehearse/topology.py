@@ -5,6 +5,8 @@
  169.254.169.254 ── eth0   172.31.16.10   docker0 172.17.0.1 ── eth0 172.17.0.2
  fd00:ec2::254             2001:db8:ec2::10       2001:db8:ec2:1::1  2001:db8:ec2:1::2
 ```
+An overlay is one more hop: a container at 172.18.0.2 that is reached through the first one.
+
 The service has a namespace of its own, as on EC2: what it sends with a time to live of 1 reaches
 the instance and dies on the way to the container. A server in the instance's own namespace would
 be one hop too near, and would take port 80 from what is rehearsed.
@@ -28,6 +30,9 @@ _BRIDGE: Final = ("172.17.0.1", "2001:db8:ec2:1::1")
 _CONTAINER: Final = ("172.17.0.2", "2001:db8:ec2:1::2")
 _CONTAINER_NETWORKS: Final = ("172.17.0.0/16", "2001:db8:ec2:1::/64")
 _CONTAINER_LENGTHS: Final = (16, 64)
+_ROUTER: Final = ("172.18.0.1", "2001:db8:ec2:2::1")
+_OVERLAY: Final = ("172.18.0.2", "2001:db8:ec2:2::2")
+_OVERLAY_NETWORKS: Final = ("172.18.0.0/16", "2001:db8:ec2:2::/64")
 _IMDS: Final = (f"{IMDS_IPV4}/32", f"{IMDS_IPV6}/128")
 _DEFAULTS: Final = ("0.0.0.0/0", "::/0")
 _NO_IPV6: Final = (errno.EOPNOTSUPP, errno.EAFNOSUPPORT, errno.EACCES, errno.EINVAL, errno.EPERM)
@@ -39,16 +44,18 @@ class Network:
 
     Attributes:
         imds: where the metadata service listens.
-        command: where the command runs: the instance's, or the container's.
+        instance: the instance's own.
+        command: where the command runs: the instance's, or the innermost container's.
         ipv6: whether there is IPv6.
     """
 
     imds: int
+    instance: int
     command: int
     ipv6: bool
 
 
-def build(*, container: bool, kept: bool) -> Network:
+def build(*, container: bool, kept: bool, overlay: bool = False) -> Network:
     """Build it all, and stay in the namespace where the command will run.
 
     The caller must be allowed to: root, or in a user namespace of its own.
@@ -56,6 +63,7 @@ def build(*, container: bool, kept: bool) -> Network:
     Args:
         container: run the command one routed hop further away.
         kept: leave the default route free for a network that is attached later.
+        overlay: with a container: run the command yet one hop further away.
 
     Raises:
         OSError: the kernel refuses, or lacks something; says what.
@@ -77,13 +85,17 @@ def build(*, container: bool, kept: bool) -> Network:
                 there.add_route(_INSTANCE_NETWORKS[family], "imds0")
                 if container:
                     there.add_route(_CONTAINER_NETWORKS[family], "imds0", _INSTANCE[family])
+                if container and overlay:
+                    there.add_route(_OVERLAY_NETWORKS[family], "imds0", _INSTANCE[family])
         enter(instance)
         here.bring_up("eth0")
         for family in families:
             here.add_address("eth0", f"{_INSTANCE[family]}/{_INSTANCE_LENGTHS[family]}")
             here.add_route(_IMDS[family], "eth0")
         command = _container(here, instance, families, kept=kept) if container else instance
-    return Network(imds, command, ipv6=1 in families)
+        if container and overlay:
+            command = _overlay(here, instance, command, families)
+    return Network(imds, instance, command, ipv6=1 in families)
 
 
 def _container(here: Netlink, instance: int, families: list[int], *, kept: bool) -> int:
@@ -111,6 +123,29 @@ def _container(here: Netlink, instance: int, families: list[int], *, kept: bool)
             beyond = _IMDS[family] if kept else _DEFAULTS[family]
             there.add_route(beyond, "eth0", _BRIDGE[family])
     return container
+
+
+def _overlay(here: Netlink, instance: int, router: int, families: list[int]) -> int:
+    """A container behind the first one, which passes its packets on; ends in it."""
+    inner = _new()
+    enter(instance)
+    for family in families:
+        here.add_route(_OVERLAY_NETWORKS[family], "docker0", _CONTAINER[family])
+    enter(router)
+    with Netlink() as there:
+        there.add_veth("veth1", "eth0", inner)
+        there.bring_up("veth1")
+        for family in families:
+            there.add_address("veth1", f"{_ROUTER[family]}/{_CONTAINER_LENGTHS[family]}")
+    _forward(families)
+    enter(inner)
+    with Netlink() as there:
+        there.bring_up("lo")
+        there.bring_up("eth0")
+        for family in families:
+            there.add_address("eth0", f"{_OVERLAY[family]}/{_CONTAINER_LENGTHS[family]}")
+            there.add_route(_DEFAULTS[family], "eth0", _ROUTER[family])
+    return inner
 
 
 def _try_ipv6(there: Netlink) -> bool:

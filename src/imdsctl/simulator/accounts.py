@@ -46,6 +46,7 @@ _SESSION_NAME = re.compile(r"[\w+=,.@-]{2,64}")
 _KEY_ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 _LONGEST_SESSION = 43200
 _SHORTEST_SESSION = 900
+_INSTANCE_SESSION = 6 * 3600
 _ASSUME_ROLE = Call("", "", "sts", "AssumeRole", "query")
 
 
@@ -158,6 +159,18 @@ class Accounts:
             f"arn:aws:sts::{account}:assumed-role/{role}/{session_name}",
             f"AROA{account}IMDS:{session_name}",
         )
+        return self._open(identity, seconds)
+
+    def instance_session(self, account: str, role: str, instance: str) -> Session:
+        """What an instance's metadata service has for its role: the session bears its id."""
+        identity = Identity(
+            account,
+            f"arn:aws:sts::{account}:assumed-role/{role}/{instance}",
+            f"AROA{account}HOST:{instance}",
+        )
+        return self._open(identity, _INSTANCE_SESSION)
+
+    def _open(self, identity: Identity, seconds: int) -> Session:
         session = Session(
             identity,
             "ASIA" + "".join(secrets.choice(_KEY_ALPHABET) for _ in range(16)),
@@ -176,6 +189,11 @@ def use(accounts: Accounts) -> None:
     """Make `accounts` those that the extended STS and DescribeRegions answer from."""
     global _current  # noqa: PLW0603 - moto's backends are process-wide, so are the accounts
     _current = accounts
+
+
+def for_instance(account: str, role: str, instance: str) -> Session:
+    """The credentials of an instance's role, as the simulated AWS accepts them."""
+    return _current.instance_session(account, role, instance)
 
 
 def install() -> None:

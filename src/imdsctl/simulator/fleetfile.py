@@ -104,6 +104,8 @@ class Group:
     traced: bool = False
     software: tuple[str, ...] = ()
     ssm: bool = True
+    role: str = "instance-role"
+    credentials: Literal["working", "broken"] = "working"
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +130,8 @@ class InstanceSpec:
     tags: Mapping[str, str] = field(default_factory=dict)
     software: tuple[str, ...] = ()
     ssm: bool = True
+    role: str = "instance-role"
+    credentials: Literal["working", "broken"] = "working"
     metrics: bool = True
     operator: str = ""
     traced: bool = False

@@ -226,6 +226,8 @@ def _group(
         traced=table.flag("traced", default=False),
         software=table.texts("software"),
         ssm=table.flag("ssm", default=True),
+        role=_role(table),
+        credentials=table.choice("credentials", ("working", "broken"), "working"),
     )
 
 
@@ -304,6 +306,14 @@ def _callers(table: Table) -> tuple[Caller, ...]:
     return tuple(callers)
 
 
+def _role(table: Table) -> str:
+    """The role of an instance; the empty text is for none."""
+    role = table.text("role", "instance-role")
+    if role and not _ROLE.fullmatch(role):
+        raise table.bad("role", 'the name of an IAM role, or "" for none')
+    return role
+
+
 def _instance(table: Table, images: tuple[str, ...]) -> ff.InstanceSpec:
     state = table.choice("state", ("running", "stopped"), "running")
     launched = table.number("launched_days_ago", 400.0)
@@ -333,6 +343,8 @@ def _instance(table: Table, images: tuple[str, ...]) -> ff.InstanceSpec:
         tags=table.tags(),
         software=table.texts("software"),
         ssm=table.flag("ssm", default=True),
+        role=_role(table),
+        credentials=table.choice("credentials", ("working", "broken"), "working"),
         metrics=table.flag("metrics", default=True),
         operator=table.text("operator", ""),
         traced=table.flag("traced", default=False),

@@ -46,6 +46,9 @@ class Life:
     `options` holds (since, options), oldest first, the first one at launch. `runs` holds the
     intervals in which the instance was running, the last one open (None) while it runs.
     `boots` are the times it booted, `failovers` those at which a failover was triggered.
+    `commands` holds the calls without a token that scripts of Run Command made, as (microseconds
+    since the epoch, metric). `role` is the IAM role whose credentials the metadata service has, ""
+    for none; they do not resolve where `credentials` is "broken".
     `recorded_from` is when metric history begins (a fleet's `history_days` before its start),
     None meaning at the launch. `predecessor` holds the options that the instances of its group
     ran under before this one was born, None where there were none or they are not known.
@@ -63,10 +66,13 @@ class Life:
     software: tuple[str, ...] = ()
     ssm: bool = True
     platform: str = "linux"
+    role: str = "instance-role"
+    credentials: Literal["working", "broken"] = "working"
     options: list[tuple[datetime, Options]] = field(default_factory=list)
     runs: list[tuple[datetime, datetime | None]] = field(default_factory=list)
     boots: list[datetime] = field(default_factory=list)
     failovers: list[datetime] = field(default_factory=list)
+    commands: list[tuple[int, Kind]] = field(default_factory=list)
     terminated_at: datetime | None = None
     recorded_from: datetime | None = None
     predecessor: Options | None = None
@@ -229,7 +235,8 @@ def calls(life: Life, kind: Kind, start: datetime, end: datetime) -> int:
             to the count of the whole.
     """
     low, high = micros(start), micros(end)
-    return sum(
+    by_scripts = sum(made == kind and low <= at < high for at, made in life.commands)
+    return by_scripts + sum(
         one.between(low, high)
         for caller in life.callers
         if any(outcome(caller, options).counted == kind for _, options in _entries(life))

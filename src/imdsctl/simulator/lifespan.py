@@ -134,7 +134,8 @@ def _counted(life: Life, frame: _Frame, grid: Points, spans: Spans) -> tuple[flo
         for caller in life.callers
         if any(outcome(caller, entry).counted == "no_token" for entry in options)
     ]
-    if not callers or not spans:
+    scripts = [at for at, kind in life.commands if kind == "no_token"]
+    if not (callers or scripts) or not spans:
         return ()
     sums = dict.fromkeys(grid.times, 0)
     low, high = spans[0][0] * _SLOT, spans[-1][1] * _SLOT
@@ -150,26 +151,20 @@ def _counted(life: Life, frame: _Frame, grid: Points, spans: Spans) -> tuple[flo
                 if count:
                     sums[frame.start + index * frame.period] += count
                 index += 1
+    for at in scripts:
+        index = (at // 1_000_000 - frame.start) // frame.period
+        # The bucket that holds the slot of the call, which may begin before the bucket does.
+        while 0 <= index + 1 < len(edges) and edges[index + 1] * _SLOT <= at:
+            index += 1
+        time = frame.start + index * frame.period
+        if low <= at < high and time in sums:
+            sums[time] += 1
     return tuple(float(value) for value in sums.values())
 
 
 def _rejected(life: Life, frame: _Frame, first: int, last: int) -> Points:
     """MetadataNoTokenRejected, which has points only where a call was refused."""
-    per_slot: dict[int, int] = {}
-    options = [entry for _, entry in life.options]
-    for caller in life.callers:
-        if not any(outcome(caller, entry).counted == "rejected" for entry in options):
-            continue
-        for one in attempts(life, caller, last * _SLOT, first * _SLOT):
-            if outcome(caller, one.options).counted != "rejected":
-                continue
-            at, made = one.first, 0
-            while made < one.calls:
-                slot = at // _SLOT
-                count = one.between(slot * _SLOT, (slot + 1) * _SLOT)
-                per_slot[slot] = per_slot.get(slot, 0) + count
-                made += count
-                at = one.first + made * one.step
+    per_slot = _rejected_slots(life, first, last)
     times, sums, samples = [], [], []
     slots = sorted(slot for slot in per_slot if first <= slot < last)
     position = 0
@@ -185,3 +180,26 @@ def _rejected(life: Life, frame: _Frame, first: int, last: int) -> Points:
             sums.append(float(total))
             samples.append(held)
     return Points(tuple(times), tuple(sums), tuple(samples))
+
+
+def _rejected_slots(life: Life, first: int, last: int) -> dict[int, int]:
+    """How many calls were refused in each five-minute slot, those of scripts included."""
+    per_slot: dict[int, int] = {}
+    options = [entry for _, entry in life.options]
+    for caller in life.callers:
+        if not any(outcome(caller, entry).counted == "rejected" for entry in options):
+            continue
+        for one in attempts(life, caller, last * _SLOT, first * _SLOT):
+            if outcome(caller, one.options).counted != "rejected":
+                continue
+            at, made = one.first, 0
+            while made < one.calls:
+                slot = at // _SLOT
+                count = one.between(slot * _SLOT, (slot + 1) * _SLOT)
+                per_slot[slot] = per_slot.get(slot, 0) + count
+                made += count
+                at = one.first + made * one.step
+    for at, kind in life.commands:
+        if kind == "rejected":
+            per_slot[at // _SLOT] = per_slot.get(at // _SLOT, 0) + 1
+    return per_slot

@@ -173,6 +173,7 @@ def _seed_group(
     nature = nature_of(group)
     nature.callers, nature.metrics, nature.traced = spec.callers, spec.metrics, spec.traced
     nature.software, nature.ssm = spec.software, spec.ssm
+    nature.role, nature.credentials = spec.role, spec.credentials
     nature.image, nature.recorded_from = seeded.images[DEFAULT_IMAGE], recorded_from
     stays = list(history(spec.size, spec.replaced_per_day, start, recorded_from))
     group.created_time = min(stay.launched_at for stay in stays)

@@ -128,6 +128,8 @@ def _seed_instances(
         traced=spec.traced,
         software=spec.software,
         ssm=spec.ssm,
+        role=spec.role,
+        credentials=spec.credentials,
         operator=spec.operator,
         recorded_from=recorded_from,
     )

@@ -68,6 +68,7 @@ class SimulatedAws:
             raise RuntimeError("another simulated AWS is running in this process")
         try:
             self._server = Server(self._address, self.answer)
+            self.world.address = (self._address[0], self._server.server_address[1])
             with self.world.lock:
                 self._moto = _prepare_moto(self)
         except BaseException:
@@ -85,6 +86,7 @@ class SimulatedAws:
 
     def _close(self) -> None:
         self.closing.set()
+        self.world.errands.stop()
         if self._server is not None:
             self._server.hang_up()
             self._server.server_close()
@@ -232,12 +234,13 @@ def _prepare_moto(aws: SimulatedAws) -> Moto:
         ecs,
         eks,
         seed,
+        ssm,
     )
 
     BackendDict.reset()
     world.use(aws.world)
     accounts.use(aws.accounts)
-    for room in (accounts, ec2, autoscaling, cloudwatch, eks, ecs, beanstalk):
+    for room in (accounts, ec2, autoscaling, cloudwatch, eks, ecs, beanstalk, ssm):
         room.install()
     if aws.fleet is not None:
         seed.seed(aws.world, aws.fleet)

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
+from imdsctl.simulator.errands import Errands
 from imdsctl.simulator.life import Life
 
 
@@ -15,13 +16,16 @@ class World:
 
     The clock runs with real time and can be moved forward; whatever is scheduled in between
     happens in order, each thing at its own simulated time. All state is changed under `lock`
-    (re-entrant), which the HTTP server also holds while it answers a call.
+    (re-entrant), which the HTTP server also holds while it answers a call. `errands` are what
+    takes real time; `address` is where the server listens.
     """
 
     def __init__(self, start: datetime | None = None) -> None:
         self.lock = threading.RLock()
         self.started_at = start or datetime.now(UTC)
         self.lives: dict[str, Life] = {}
+        self.errands = Errands()
+        self.address: tuple[str, int] | None = None
         self._real_start = time.monotonic()
         self._advanced = 0.0
         self._frozen_at: datetime | None = None

@@ -9,7 +9,9 @@ import msgspec
 from sqlalchemy import Connection, Row, text
 
 from imdsctl.model.diagnostics import UsageError
+from imdsctl.model.host import OwnCalls
 from imdsctl.model.plan import Plan
+from imdsctl.model.probes import own_calls
 from imdsctl.model.run import Entry, Event, RunSummary, fold
 from imdsctl.ports import Clock
 from imdsctl.store.conclusions import keep_plan
@@ -23,6 +25,10 @@ _WRITE = text("""
 """)
 _ENTRIES = text("SELECT * FROM journal WHERE run = :run ORDER BY seq")
 _RUNS = text("SELECT id, digest, started_at FROM run ORDER BY number DESC")
+_WRITTEN = text("SELECT COALESCE(SUM(last_seq), 0) FROM run")
+_PROBES = text("""
+    SELECT * FROM journal WHERE event IN ('probing', 'probed') ORDER BY at, run, seq
+""")
 _RUN_ENTRIES = text("SELECT * FROM journal WHERE subject = '' ORDER BY run, seq")
 
 
@@ -31,6 +37,7 @@ class SqlJournal:
 
     _database: Database
     _clock: Clock
+    _own_calls: tuple[int, OwnCalls] = (-1, {})
 
     def write(
         self, run: str, event: Event, subject: str = "", data: Mapping[str, Any] | None = None
@@ -102,6 +109,18 @@ class SqlJournal:
         if body is None:
             raise _no_run(run)
         return msgspec.json.decode(body, type=Plan)
+
+    def own_calls(self) -> OwnCalls:
+        """The calls without a token that probes made, in all runs of this store.
+
+        The journal is read anew only where something was written to it since the last time.
+        """
+        with self._database.read() as connection:
+            written = int(connection.execute(_WRITTEN).scalar_one())
+            if written != self._own_calls[0]:
+                probes = [_entry(row) for row in connection.execute(_PROBES)]
+                self._own_calls = (written, own_calls(probes))
+        return self._own_calls[1]
 
     def lock(self) -> AbstractContextManager[None]:
         """See `ports.Journal.lock`; raised on entering the block, not on this call."""

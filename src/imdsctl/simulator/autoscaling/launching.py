@@ -134,6 +134,8 @@ def _launch(
         traced=nature.traced,
         software=nature.software,
         ssm=nature.ssm,
+        role=nature.role,
+        credentials=nature.credentials,
         asg=group.name,
         recorded_from=nature.recorded_from if launched_at else None,
         launched_at=launched_at,

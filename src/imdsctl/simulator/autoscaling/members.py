@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 from moto.autoscaling.models import InstanceState
 
@@ -122,6 +122,8 @@ class Nature:
     traced: bool = False
     software: tuple[str, ...] = ()
     ssm: bool = True
+    role: str = "instance-role"
+    credentials: Literal["working", "broken"] = "working"
     image: str | None = None
     recorded_from: datetime | None = None
     first_options: Options | None = None

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 from moto.core.types import Base64EncodedString
 
@@ -56,6 +56,8 @@ def launch(
     traced: bool = False,
     software: Sequence[str] = (),
     ssm: bool = True,
+    role: str = "instance-role",
+    credentials: Literal["working", "broken"] = "working",
     operator: str = "",
     asg: str | None = None,
     name: str | Sequence[str] | None = None,
@@ -93,6 +95,9 @@ def launch(
         traced: whether a host trace of them exists.
         software: "name version" of the packages that SSM inventory shows.
         ssm: whether Systems Manager manages them.
+        role: the IAM role whose credentials their metadata service has, unless they have an
+            instance profile; "" for none.
+        credentials: "broken" where that role's credentials do not resolve.
         operator: the principal of the AWS service that manages them, or "".
         asg: the Auto Scaling group they belong to.
         name: their Name tag, or one for each.
@@ -142,6 +147,8 @@ def launch(
         traced=traced,
         software=tuple(software),
         ssm=ssm,
+        role=role,
+        credentials=credentials,
         platform=platform,
         options=past,
         runs=runs,
@@ -217,6 +224,7 @@ def _bear(
         runs=list(common.runs),
         boots=list(common.boots),
         failovers=[],
+        commands=[],
     )
     ended = common.terminated_at
     if ended is not None and ended + TERMINATED_VISIBLE <= world.now:

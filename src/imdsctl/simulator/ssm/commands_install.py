@@ -1,0 +1,17 @@
+"""Lays Run Command and the managed nodes over moto's Systems Manager."""
+
+from imdsctl.simulator import _moto_env  # noqa: F401, I001 - must come before moto
+
+from moto.ssm.responses import SimpleSystemManagerResponse
+
+from imdsctl.simulator.ssm import commands, commands_nodes
+
+
+def install() -> None:
+    """Put this room's methods in the place of moto's; a second time changes nothing."""
+    for call in (
+        *commands.CALLS,
+        commands_nodes.describe_instance_information,
+        commands_nodes.list_inventory_entries,
+    ):
+        setattr(SimpleSystemManagerResponse, call.__name__, call)
