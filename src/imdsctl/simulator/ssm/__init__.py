@@ -7,3 +7,6 @@ and shell commands that really run against an instance's own metadata service.
 
 def install() -> None:
     """Lay the documented behaviour over moto; a second time changes nothing."""
+    from imdsctl.simulator.ssm import automation  # noqa: PLC0415 - moto is slow to import
+
+    automation.install()
