@@ -26,6 +26,7 @@ READ: Final[Mapping[str, tuple[str, ...]]] = {
     "eks": ("DescribeNodegroup",),
     "elasticbeanstalk": ("DescribeConfigurationSettings", "DescribeEnvironments"),
     "ecs": ("DescribeCapacityProviders",),
+    "ssm": ("DescribeAutomationExecutions", "GetAutomationExecution"),
     "sts": ("AssumeRole", "GetCallerIdentity"),
 }
 CHANGE: Final[Mapping[str, tuple[str, ...]]] = {
@@ -44,6 +45,7 @@ CHANGE: Final[Mapping[str, tuple[str, ...]]] = {
         "StartInstanceRefresh",
         "UpdateAutoScalingGroup",
     ),
+    "ssm": ("StartAutomationExecution", "StopAutomationExecution"),
 }
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from imdsctl.aws.automation import AwsAutomation
 from imdsctl.aws.clients import Clients
 from imdsctl.aws.control import AwsControl
 from imdsctl.aws.fleet import AwsFleet
@@ -22,6 +23,7 @@ class Aws:
     metrics: AwsMetrics
     health: AwsHealth
     control: AwsControl
+    automation: AwsAutomation
     clock: Clock
 
 
@@ -53,5 +55,6 @@ def connect(
         metrics=AwsMetrics(clients),
         health=AwsHealth(clients),
         control=AwsControl(clients),
+        automation=AwsAutomation(clients),
         clock=clock,
     )
