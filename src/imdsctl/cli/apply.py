@@ -14,8 +14,8 @@ from imdsctl.apply.handler import Site
 from imdsctl.apply.ledger import Ledger
 from imdsctl.apply.pretend_automation import PretendAutomation
 from imdsctl.apply.start import check_age, check_drift, check_needs, check_waves, run_name
-from imdsctl.cli.automation import AutomationOptions, Way, chosen_via, runbooks_of, warn
-from imdsctl.cli.common import FLAG, Common, Output, RoleName
+from imdsctl.cli.automation import AutomationOptions, chosen_via, runbooks_of, warn
+from imdsctl.cli.common import FLAG, Common, Output, RoleName, Way
 from imdsctl.cli.planfile import read_plan
 from imdsctl.cli.progress import teller
 from imdsctl.cli.runs import run_document, summary, why_stopped

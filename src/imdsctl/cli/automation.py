@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final
 
 import msgspec
 from cyclopts import Group, Parameter
@@ -11,12 +11,11 @@ from msgspec import structs
 from imdsctl.apply.handler import Site
 from imdsctl.apply.ledger import Ledger
 from imdsctl.apply.runbooks import Runbooks
+from imdsctl.cli.common import Way
 from imdsctl.cli.screen import Screen
 from imdsctl.model.automation import ENFORCE, Document, Via, is_error_limit, is_limit
 from imdsctl.model.diagnostics import UsageError
 from imdsctl.ports import Automation
-
-Way = Literal["ec2", "ssm"]
 
 _ROLE: Final = re.compile(r"[\w+=,.@/-]{1,64}", re.ASCII)
 

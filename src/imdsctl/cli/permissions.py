@@ -8,8 +8,7 @@ from typing import Annotated, Final
 from cyclopts import Parameter
 
 from imdsctl.aws.model import CHANGE, READ
-from imdsctl.cli.automation import Way
-from imdsctl.cli.common import Common, Output, RoleName
+from imdsctl.cli.common import Common, Output, RoleName, Way
 from imdsctl.cli.screen import Screen
 from imdsctl.guard.permissions import (
     CHANGING,
@@ -54,18 +53,7 @@ def permissions(
         common: The options that every command has.
     """
     screen = Screen(common)
-    for name in (role_name, *(automation_role or ())):
-        if name is not None and not _ROLE.fullmatch(name):
-            raise UsageError(f"{name!r} is not the name of a role")
-    if via != "ssm" and automation_role:
-        raise UsageError(
-            "--automation-role is for changes by Systems Manager Automation", hint="add --via ssm"
-        )
-    if via == "ssm" and command not in (*CHANGING, "change"):
-        raise UsageError(
-            "--via ssm is for the policies of apply, rollback and change",
-            hint="imdsctl permissions apply --via ssm",
-        )
+    _check(command, via, role_name, automation_role or ())
     if not _PARTITION.fullmatch(partition):
         raise UsageError(f"there is no partition {partition!r}", hint="aws, aws-cn or aws-us-gov")
     if command is None:
@@ -98,6 +86,21 @@ def permissions(
     if via == "ssm":
         _automation_notes(screen, automation_role or ())
     return Exit.OK
+
+
+def _check(command: str | None, via: Way, role_name: str | None, roles: Sequence[str]) -> None:
+    for name in (role_name, *roles):
+        if name is not None and not _ROLE.fullmatch(name):
+            raise UsageError(f"{name!r} is not the name of a role")
+    if via != "ssm" and roles:
+        raise UsageError(
+            "--automation-role is for changes by Systems Manager Automation", hint="add --via ssm"
+        )
+    if via == "ssm" and command not in (*CHANGING, "change"):
+        raise UsageError(
+            "--via ssm is for the policies of apply, rollback and change",
+            hint="imdsctl permissions apply --via ssm",
+        )
 
 
 def _overview(screen: Screen, role_name: str | None, partition: str, output: str) -> int:

@@ -8,8 +8,8 @@ from cyclopts import Parameter
 from imdsctl.apply.handler import Site
 from imdsctl.apply.ledger import Ledger
 from imdsctl.apply.rollback import check_allowed, chosen, take_back
-from imdsctl.cli.automation import AutomationOptions, Way, chosen_via, runbooks_of
-from imdsctl.cli.common import FLAG, Common, Output, RoleName
+from imdsctl.cli.automation import AutomationOptions, chosen_via, runbooks_of
+from imdsctl.cli.common import FLAG, Common, Output, RoleName, Way
 from imdsctl.cli.progress import teller
 from imdsctl.cli.runs import newest, run_document
 from imdsctl.cli.screen import Screen, count
