@@ -483,7 +483,7 @@ def test_a_gate_that_fails_restores_by_the_runbook(operator: Operator, simulated
     thread.join()
     assert answer.code == 4, str(answer)
     assert tokens() == ["optional"]
-    assert "rejected" in details(answer)[instance["InstanceId"]]
+    assert "status check instance impaired" in details(answer)[instance["InstanceId"]]
     assert [e["Parameters"]["EnforceIMDSv2"] for e in executions()] == [["required"], ["optional"]]
 
 
@@ -606,7 +606,7 @@ def test_ctrl_c_cancels_the_execution_and_journals_what_became_of_each(
     simulated_aws(MANY)
     handmade(operator, [change_of(i, CELLS[0], http_tokens="required") for i in living()], batch=10)
     stock = runbooks._progress
-    pressed = []
+    pressed: list[bool] = []
 
     def press(job: Any, seen: Any) -> str:
         # The moment at which two of six have their options and wait for the assertion.
