@@ -132,12 +132,11 @@ class Runbooks:
             KeyboardInterrupt: after what was under way was cancelled and journaled.
         """
         beyond = {c.id: unfit(c, CONFIGURE, undoing=True) for c in changes}
-        looks: dict[str, Look] = {}
+        fitting = [c for c in changes if not beyond[c.id]]
+        seen = zip(fitting, _together(self._performer.look, fitting), strict=True)
+        looks = {change.id: look for change, look in seen if look.state == "after"}
         for change in changes:
-            look = None if beyond[change.id] else self._performer.look(change)
-            if look is not None and look.state == "after":
-                looks[change.id] = look
-            else:
+            if change.id not in looks:
                 self._performer.take_back(
                     change, why.get(change.id, ""), _by_ec2(beyond[change.id])
                 )
@@ -208,6 +207,9 @@ class Runbooks:
             for job in jobs:
                 self._intend(job, looks)
                 self._start(job)
+                if undoing:
+                    # A batch is small; a rollback can be the whole fleet, and goes piece by piece.
+                    self._follow_all([job])
             self._follow_all(jobs)
         except KeyboardInterrupt:
             self._interrupted(jobs)

@@ -50,9 +50,7 @@ def get_automation_execution(self: Any) -> ActionResult:
                 **_common(execution),
                 "StepExecutions": steps[:_STEPS_SHOWN],
                 "StepExecutionsTruncated": len(steps) > _STEPS_SHOWN,
-                "Parameters": {
-                    key: [value] for key, value in execution.values.items() if value != ""
-                },
+                "Parameters": execution.given,
                 "ProgressCounters": execution.counters(),
                 **_limits(execution),
                 **({"TargetsSummary": execution.summary()} if isinstance(execution, Many) else {}),

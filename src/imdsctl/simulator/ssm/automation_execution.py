@@ -69,7 +69,8 @@ class Execution:
 
     Args:
         document: the runbook's name.
-        values: the parameters' values, by name.
+        values: the parameters' values by name, defaults among them.
+        given: those that were supplied, as the API takes them.
         acting: where it runs and in whose name.
         settled: called once when it has ended.
         gate: says, when its turn comes, why it cannot begin; nothing if it can.
@@ -78,6 +79,7 @@ class Execution:
 
     document: str
     values: dict[str, str]
+    given: dict[str, list[str]]
     acting: Acting
     mode: str = "Auto"
     parent: "Execution | None" = None

@@ -124,7 +124,7 @@ class Many(Execution):
 def rate_controlled(
     base: Mapping[str, Any],
     acting: Acting,
-    values: Sequence[Mapping[str, str]],
+    rows: Sequence[Mapping[str, str]],
     targets: Sequence[str],
     concurrency: str,
     errors: str,
@@ -134,9 +134,9 @@ def rate_controlled(
     """An execution of one runbook on many targets in one account and region.
 
     Args:
-        base: document and mode.
+        base: document, and the parameters that all children have (`values` and `given`).
         acting: where, and in whose name.
-        values: the parameters of each child.
+        rows: the parameters that each child has besides.
         targets: what each child is for, in the same order.
         concurrency: MaxConcurrency.
         errors: MaxErrors.
@@ -145,7 +145,6 @@ def rate_controlled(
     """
     parent = Many(
         **base,
-        values=dict(values[0]) if values else {},
         acting=acting,
         waiting=[],
         concurrency=limit_of(concurrency, len(targets), errors=False),
@@ -156,8 +155,9 @@ def rate_controlled(
     def child(target: str, own: Mapping[str, str]) -> Callable[[], Execution]:
         def make() -> Execution:
             one = Single(
-                **base,
-                values=dict(own),
+                document=base["document"],
+                values={**base["values"], **own},
+                given={**base["given"], **{key: [value] for key, value in own.items()}},
                 acting=acting,
                 parent=parent,
                 target=target,
@@ -168,5 +168,5 @@ def rate_controlled(
 
         return make
 
-    parent.waiting = [child(t, v) for t, v in zip(targets, values, strict=True)]
+    parent.waiting = [child(t, v) for t, v in zip(targets, rows, strict=True)]
     return parent

@@ -162,7 +162,11 @@ class _Plan:
         if self._targeted:
             return self._many(acting, self._targets, self._request)
         return Single(
-            document=self._name, values=self._values, acting=acting, request=self._request
+            document=self._name,
+            values=self._values,
+            given=self._given,
+            acting=acting,
+            request=self._request,
         )
 
     def _many(
@@ -173,12 +177,12 @@ class _Plan:
         prefix: str = "Max",
         **more: Any,
     ) -> Many:
-        names, values = self._resolve(acting, targets)
+        names, rows = self._resolve(acting, targets)
         more.setdefault("request", self._request)
         return rate_controlled(
-            {"document": self._name},
+            {"document": self._name, "values": self._values, "given": self._given},
             acting,
-            values,
+            rows,
             names,
             str(limits.get(f"{prefix}Concurrency") or "10"),
             str(limits.get(f"{prefix}Errors") or "0"),
@@ -189,7 +193,7 @@ class _Plan:
     def _resolve(
         self, acting: Acting, targets: Sequence[Row]
     ) -> tuple[list[str], list[dict[str, str]]]:
-        """The targets by name, and the parameters of each."""
+        """The targets by name, and the parameters that each has of its own."""
         if self._maps:
             rows = [{key: row[key][0] for key in row} for row in self._maps]
             names = [row.get(self._targeted, "") for row in rows]
@@ -200,7 +204,7 @@ class _Plan:
             for key, value in row.items():
                 if why := problem_with_value(self._name, key, value):
                     raise _invalid(why)
-        return names, [{**self._values, **row} for row in rows]
+        return names, rows
 
     def _everywhere(self, acting: Acting) -> Many:
         """A parent with a child in each account and region."""
@@ -210,6 +214,7 @@ class _Plan:
         parent = Many(
             document=self._name,
             values=self._values,
+            given=self._given,
             acting=acting,
             request=self._request,
             waiting=waiting,
@@ -253,7 +258,9 @@ class _Plan:
             limits, prefix = (row, "TargetsMax") if own else (self._request, "Max")
             child = self._many(acting, own or self._targets, limits, prefix, **more)
         else:
-            child = Single(document=self._name, values=self._values, acting=acting, **more)
+            child = Single(
+                document=self._name, values=self._values, given=self._given, acting=acting, **more
+            )
         book_of(account, region).keep(child)
         return child
 
