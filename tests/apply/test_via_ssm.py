@@ -575,6 +575,7 @@ def one_execution_a_batch(aws: SimulatedAws, operator: Operator, changes: list[A
     assert {e["id"] for e in run["executions"]} == {
         e["AutomationExecutionId"] for e in executions()
     }
+    assert {e["status"] for e in run["executions"]} == {"Success"}, "followed to their end"
     assert tokens() == ["required"] * 6
     changed_once(aws, [c["resource"] for c in changes])
 
@@ -598,6 +599,8 @@ def test_killed_while_an_execution_runs_a_resume_goes_on_following_it(
     last = Killable(words_for(operator), tmp_path).wait()
     assert last == 0, (tmp_path / "killable.log").read_text()
     one_execution_a_batch(aws, operator, changes)
+    if operation != "StartAutomationExecution":
+        assert calls_of(aws, "StartAutomationExecution") == 2, "taken up, not started again"
 
 
 def test_ctrl_c_cancels_the_execution_and_journals_what_became_of_each(
