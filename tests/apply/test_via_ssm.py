@@ -13,7 +13,7 @@ from cli.conftest import process
 from killable import Killable, Trap, When
 from whole_run import OTHER, OWN, Answer, Operator, aws_view, calls_of, client, states_of
 
-from imdsctl.apply import runbooks
+from imdsctl.apply import orders, runbooks
 from imdsctl.model.plan import Plan
 from imdsctl.simulator.server import SimulatedAws
 
@@ -608,7 +608,6 @@ def test_ctrl_c_cancels_the_execution_and_journals_what_became_of_each(
 ) -> None:
     simulated_aws(MANY)
     handmade(operator, [change_of(i, CELLS[0], http_tokens="required") for i in living()], batch=10)
-    stock = runbooks._progress
     pressed: list[bool] = []
 
     def press(job: Any, seen: Any) -> str:
@@ -616,9 +615,9 @@ def test_ctrl_c_cancels_the_execution_and_journals_what_became_of_each(
         if not pressed and len(seen.targets) == 2:
             pressed.append(True)
             raise KeyboardInterrupt
-        return stock(job, seen)
+        return orders.progress_of(job, seen)
 
-    monkeypatch.setattr(runbooks, "_progress", press)
+    monkeypatch.setattr(runbooks, "progress_of", press)
     answer = operator.apply("--via", "ssm", "--max-concurrency", "2")
     assert answer.code == 130, str(answer)
     assert "--resume" in answer.err

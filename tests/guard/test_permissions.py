@@ -166,7 +166,7 @@ def test_via_ssm_adds_what_automation_takes_and_no_more(
     def interrupted(*_: object) -> str:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("imdsctl.apply.runbooks._progress", interrupted)
+    monkeypatch.setattr("imdsctl.apply.runbooks.progress_of", interrupted)
     assert recorder.after("cancel", operator.apply("--via", "ssm")).code == 130
     assert "ssm:StopAutomationExecution" in recorder.seen["cancel"]
 

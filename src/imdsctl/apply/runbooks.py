@@ -7,30 +7,18 @@ once the live instance was looked at.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime
 from typing import Any, Final, TypeVar
 
-from msgspec import Struct, field, structs
+from msgspec import structs
 
 from imdsctl.apply.handler import Look, Site
 from imdsctl.apply.ledger import Ledger
+from imdsctl.apply.orders import Job, orders_for, progress_of, targets_of, why_of
 from imdsctl.apply.perform import Performer
 from imdsctl.apply.stopped import Stopped
-from imdsctl.model.automation import (
-    CONFIGURE,
-    GOOD,
-    MOST_TARGETS,
-    OVER,
-    Execution,
-    Order,
-    Target,
-    Via,
-    parameters_of,
-    token_of,
-    unfit,
-)
+from imdsctl.model.automation import CONFIGURE, Document, Execution, Order, Via, unfit
 from imdsctl.model.evidence import Cell, Unreadable
 from imdsctl.model.plan import Change
 from imdsctl.model.run import ChangeProgress
@@ -43,25 +31,9 @@ _OPEN: Final = ("pending", "in-doubt", "failed")
 _POLL_SECONDS: Final = 10
 _PATIENCE: Final = 12
 _START_TRIES: Final = 8
-_RESTORED_AT_A_TIME: Final = 10
 _AT_A_TIME: Final = 16
 _MOST_ERRORS: Final = "2"
 """As many as may fail in a wave before it stops; of canaries none."""
-
-
-class _Job(Struct, kw_only=True):
-    """One execution and the changes that it makes or takes back."""
-
-    order: Order
-    changes: list[Change]
-    since: datetime
-    undoing: bool = False
-    why: dict[str, str] = field(default_factory=dict)
-    id: str = ""
-    cell: Cell | None = None
-    misses: int = 0
-    told: str = ""
-    done: bool = False
 
 
 class Runbooks:
@@ -185,24 +157,26 @@ class Runbooks:
         self,
         changes: Sequence[Change],
         looks: Mapping[str, Look],
-        document: Any,
+        document: Document,
         errors: str,
         *,
         undoing: bool,
         why: Mapping[str, str] | None = None,
     ) -> None:
-        jobs: list[_Job] = []
-        for parameters, group in self._groups(changes, document, undoing=undoing):
-            order = self._order(group, document, parameters, errors, undoing=undoing)
-            jobs.append(
-                _Job(
-                    order=order,
-                    changes=group,
-                    since=self._site.clock.now(),
-                    undoing=undoing,
-                    why={c.id: (why or {}).get(c.id, "") for c in group},
-                )
+        attempts = {c.id: self._ledger.change(c.id).attempts for c in changes}
+        now, run = self._site.clock.now(), self._site.run
+        jobs = [
+            Job(
+                order=order,
+                changes=group,
+                since=now,
+                undoing=undoing,
+                why={c.id: (why or {}).get(c.id, "") for c in group},
             )
+            for order, group in orders_for(
+                changes, attempts, run, document, self._via, errors, undoing=undoing
+            )
+        ]
         try:
             for job in jobs:
                 self._intend(job, looks)
@@ -215,53 +189,7 @@ class Runbooks:
             self._interrupted(jobs)
             raise
 
-    def _groups(
-        self, changes: Sequence[Change], document: Any, *, undoing: bool
-    ) -> Iterable[tuple[dict[str, str], list[Change]]]:
-        """Changes of the same parameters, so that no place has more than an execution takes."""
-        grouped: dict[tuple[tuple[str, str], ...], list[Change]] = defaultdict(list)
-        for change in changes:
-            parameters = parameters_of(change, document, undoing=undoing)
-            grouped[tuple(sorted(parameters.items()))].append(change)
-        for key, group in grouped.items():
-            parts: list[list[Change]] = []
-            seen: dict[Cell, int] = defaultdict(int)
-            for change in group:
-                part = seen[change.cell] // MOST_TARGETS
-                seen[change.cell] += 1
-                while len(parts) <= part:
-                    parts.append([])
-                parts[part].append(change)
-            for part_of in parts:
-                yield dict(key), part_of
-
-    def _order(
-        self,
-        changes: Sequence[Change],
-        document: Any,
-        parameters: dict[str, str],
-        errors: str,
-        *,
-        undoing: bool,
-    ) -> Order:
-        targets: dict[Cell, list[str]] = defaultdict(list)
-        for change in sorted(changes, key=lambda c: (c.cell, c.resource)):
-            targets[change.cell].append(change.resource)
-        request = {
-            "document": document,
-            "parameters": parameters,
-            # A batch of a wave is what may be changed at a time; a rollback comes in one piece.
-            "max_concurrency": self._via.max_concurrency
-            or str(min(len(changes), _RESTORED_AT_A_TIME) if undoing else len(changes)),
-            "max_errors": errors,
-            "role": self._via.role,
-            "administration_role": self._via.administration_role,
-        }
-        tried = [(c.id, self._ledger.change(c.id).attempts) for c in changes]
-        token = token_of(self._site.run, tried, {**request, "undoing": undoing})
-        return Order(targets=dict(targets), token=token, **request)
-
-    def _intend(self, job: _Job, looks: Mapping[str, Look]) -> None:
+    def _intend(self, job: Job, looks: Mapping[str, Look]) -> None:
         kept = structs.asdict(job.order)
         kept.pop("targets")
         for change in job.changes:
@@ -271,16 +199,13 @@ class Runbooks:
             event: Any = "undo-intent" if job.undoing else "intent"
             self._ledger.write(self._site.run, event, change.id, data)
 
-    def _job(self, changes: list[Change], mine: ChangeProgress) -> _Job:
+    def _job(self, changes: list[Change], mine: ChangeProgress) -> Job:
         """An execution as the intents tell of it."""
-        targets: dict[Cell, list[str]] = defaultdict(list)
-        for change in sorted(changes, key=lambda c: (c.cell, c.resource)):
-            targets[change.cell].append(change.resource)
         ids = {c.id for c in changes}
         entries = [e for e in self._ledger.entries(self._site.run) if e.subject in ids]
         intents = [e for e in entries if e.event in ("intent", "undo-intent")]
-        return _Job(
-            order=Order(targets=dict(targets), **mine.order),
+        return Job(
+            order=Order(targets=targets_of(changes), **mine.order),
             changes=changes,
             since=min((e.at for e in intents[-len(ids) :]), default=self._site.clock.now()),
             undoing=mine.undoing,
@@ -288,7 +213,7 @@ class Runbooks:
         )
 
     # --- starting and following ----------------------------------------------------------------
-    def _start(self, job: _Job) -> None:
+    def _start(self, job: Job) -> None:
         """Start it once: the client token, and a look for it, stand against a second one."""
         said: Throttled | Unanswered = Unanswered("never asked")
         for attempt in range(1, _START_TRIES + 1):
@@ -311,7 +236,7 @@ class Runbooks:
             raise Stopped(f"Systems Manager gave no answer, resume to look again: {said.message}")
         self._conclude_all(job, f"throttled: {said.message}")
 
-    def _found(self, job: _Job) -> bool:
+    def _found(self, job: Job) -> bool:
         known = {e.id for e in self._ledger.progress.executions.values()}
         found = self._automation.find(job.order, job.since, known)
         if isinstance(found, Unreadable):
@@ -321,7 +246,7 @@ class Runbooks:
         self._started(job, found.id, found.cell)
         return True
 
-    def _started(self, job: _Job, execution: str, cell: Cell) -> None:
+    def _started(self, job: Job, execution: str, cell: Cell) -> None:
         job.id, job.cell = execution, cell
         self._ledger.write(
             self._site.run,
@@ -338,21 +263,21 @@ class Runbooks:
             },
         )
 
-    def _follow(self, jobs: Sequence[_Job]) -> None:
+    def _follow(self, jobs: Sequence[Job]) -> None:
         try:
             self._follow_all(jobs)
         except KeyboardInterrupt:
             self._interrupted(jobs)
             raise
 
-    def _interrupted(self, jobs: Sequence[_Job]) -> None:
+    def _interrupted(self, jobs: Sequence[Job]) -> None:
         """Cancel what is under way; what cannot be told stays in doubt, for a resume."""
         try:
             self._stop(jobs)
         except Stopped as problem:
             self._tell(str(problem))
 
-    def _follow_all(self, jobs: Sequence[_Job]) -> None:
+    def _follow_all(self, jobs: Sequence[Job]) -> None:
         """Look until each has ended, and journal what became of its changes."""
         while running := [job for job in jobs if not job.done]:
             for job in running:
@@ -366,13 +291,13 @@ class Runbooks:
                         )
                     continue
                 job.misses = 0
-                self._say(job, _progress(job, seen))
+                self._say(job, progress_of(job, seen))
                 if seen.over:
                     self._conclude(job, seen)
             if any(not job.done for job in jobs):
                 self._site.clock.sleep(_POLL_SECONDS)
 
-    def _stop(self, jobs: Sequence[_Job]) -> None:
+    def _stop(self, jobs: Sequence[Job]) -> None:
         """Cancel what is under way, and wait for its end."""
         started = [job for job in jobs if not job.done and (job.id or self._is_there(job))]
         for job in started:
@@ -383,19 +308,19 @@ class Runbooks:
                 self._say(job, f"cannot be cancelled ({outcome.code}); it is followed to its end")
         self._follow_all(started)
 
-    def _is_there(self, job: _Job) -> bool:
+    def _is_there(self, job: Job) -> bool:
         """Whether a start whose answer nobody waited for got through."""
         intended = any(self._ledger.change(c.id).order for c in job.changes)
         return intended and self._found(job)
 
     # --- what became of it ---------------------------------------------------------------------
-    def _conclude(self, job: _Job, seen: Execution) -> None:
+    def _conclude(self, job: Job, seen: Execution) -> None:
         looks = _together(self._performer.look, job.changes)
         unread = [look for look in looks if look.state == "unreadable"]
         if unread:
             raise Stopped(f"what execution {job.id} changed cannot be read: {unread[0].detail}")
         for change, look in zip(job.changes, looks, strict=True):
-            why = _why(seen, seen.targets.get(change.resource))
+            why = why_of(seen, seen.targets.get(change.resource))
             if job.undoing:
                 self._restored(change, look, why, job.why.get(change.id, ""))
             else:
@@ -405,14 +330,14 @@ class Runbooks:
             self._site.run, "execution-ended", job.order.token, {"status": seen.status}
         )
 
-    def _conclude_all(self, job: _Job, problem: str) -> None:
+    def _conclude_all(self, job: Job, problem: str) -> None:
         """It was never started."""
         event: Any = "undo-failed" if job.undoing else "failed"
         for change in job.changes:
             self._ledger.write(self._site.run, event, change.id, {"detail": problem})
         job.done = True
 
-    def _made(self, change: Change, look: Look, why: str, job: _Job) -> None:
+    def _made(self, change: Change, look: Look, why: str, job: Job) -> None:
         run, result = self._site.run, {"execution": job.id}
         if look.state == "after":
             detail = f"as planned all the same: {why}" if why else ""
@@ -434,34 +359,10 @@ class Runbooks:
             detail = why or look.detail or "the runbook succeeded, and the instance is as it was"
             self._ledger.write(self._site.run, "undo-failed", change.id, {"detail": detail})
 
-    def _say(self, job: _Job, what: str) -> None:
+    def _say(self, job: Job, what: str) -> None:
         if what != job.told:
             job.told = what
             self._tell(f"{what}  {job.id}")
-
-
-def _progress(job: _Job, seen: Execution) -> str:
-    """How far an execution is, in a line."""
-    total = len(job.order.resources())
-    states = [target.status for target in seen.targets.values()]
-    good = sum(state in GOOD for state in states)
-    bad = sum(state in OVER - GOOD for state in states)
-    failed = f", {bad} failed" if bad else ""
-    return f"{good}/{total} done{failed}"
-
-
-def _why(seen: Execution, target: Target | None) -> str:
-    """Why an instance was not changed, as far as Automation says."""
-    if target is None:
-        if seen.status in GOOD and not seen.unread:
-            return ""
-        return "; ".join(
-            filter(None, [f"not started: {seen.message or seen.status}", *seen.unread])
-        )
-    if target.status in GOOD:
-        return ""
-    step = f"step {target.step}: " if target.step else ""
-    return f"{step}{target.message or target.status} (execution {target.execution or seen.id})"
 
 
 def _by_ec2(why: str) -> str:
