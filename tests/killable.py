@@ -88,7 +88,10 @@ class Trap:
     def set(
         self, victim: Killable, at: int, when: When, *, delay: float = 0.0, only: str = ""
     ) -> None:
-        """Kill `victim` at the request number `at` of those in whose path or body `only` is."""
+        """Kill `victim` at the request number `at` of those that `only` is in.
+
+        It is looked for in the path, the body, and the header that names the operation.
+        """
         with self._counting:
             self._victim, self._at, self._when, self._delay = victim, at, when, delay
             self._only = only.encode()
@@ -103,7 +106,8 @@ class Trap:
         self, method: str, target: str, headers: Mapping[str, str], body: bytes
     ) -> "Reply | None":
         with self._counting:
-            self._seen += self._only in method.encode() + target.encode() + body
+            named = headers.get("x-amz-target", "")
+            self._seen += self._only in f"{method}{target}{named}".encode() + body
             victim = self._victim if self._seen == self._at else None
             if victim is not None:
                 self._victim = None

@@ -4,13 +4,14 @@ Expected failures come back as values (`Unreadable`, `Refused`, `Throttled`, `Un
 only what nobody expected is raised.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any, Protocol
 
 from msgspec import Struct, field
 
+from imdsctl.model.automation import Execution, Order
 from imdsctl.model.evidence import (
     AccountDefaults,
     Calls,
@@ -397,6 +398,31 @@ class Hosts(Protocol):
         self, cell: Cell, command: str, ids: Sequence[str]
     ) -> dict[str, HostOutput] | Unreadable:
         """How the script ended, for those of `ids` where it has ended."""
+        ...
+
+
+class Automation(Protocol):
+    """Systems Manager Automation: executions of runbooks that change instances' options."""
+
+    def start(self, order: Order) -> Outcome:
+        """StartAutomationExecution. Result: `execution`, `account` and `region` of it."""
+        ...
+
+    def find(
+        self, order: Order, since: datetime, known: Collection[str]
+    ) -> Execution | Unreadable | None:
+        """The execution that does what `order` asks for, or None.
+
+        It was started after `since` and is not among those `known`.
+        """
+        ...
+
+    def watch(self, cell: Cell, execution: str, order: Order) -> Execution | Unreadable:
+        """How an execution and each of its targets stand."""
+        ...
+
+    def stop(self, cell: Cell, execution: str) -> Outcome:
+        """StopAutomationExecution (Cancel); one that has ended already is no refusal."""
         ...
 
 

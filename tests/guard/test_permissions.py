@@ -168,9 +168,9 @@ class Recorder:
         return answer
 
 
-def allowed(command: str) -> set[str]:
+def allowed(command: str, *, via_ssm: bool = False) -> set[str]:
     """The actions that a command's policy allows, without what no command calls."""
-    policy = policy_of(command, READ, CHANGE, role_name="imdsctl-read")
+    policy = policy_of(command, READ, CHANGE, role_name="imdsctl-read", via_ssm=via_ssm)
     return {a for s in policy["Statement"] for a in s["Action"]} - set(EXTRAS)
 
 
@@ -232,6 +232,61 @@ def test_a_look_at_hosts_needs_its_own_policy_beside_that_of_verify(
         "arn:aws:ssm:*:*:document/AWS-RunShellScript",
         "arn:aws:ec2:*:*:instance/*",
     ]
+
+
+AUTOMATED = {"ssm:StartAutomationExecution", "ssm:GetAutomationExecution"} | {
+    "ssm:DescribeAutomationExecutions"
+}
+"""What every run by Automation calls; it cancels an execution only when it is interrupted."""
+
+
+def test_via_ssm_adds_what_automation_takes_and_no_more(
+    operator: Operator, simulated_aws: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recorder = Recorder(simulated_aws(SMALL_FLEET))
+    assert operator.scan_all().code == 0
+    operator.plan()
+    recorder.after("plan", operator("plan"))
+    assert recorder.after("apply", operator.apply("--via", "ssm")).code == 0
+    run = operator.run()
+    back = operator("rollback", run, "--yes", "--via", "ssm")
+    assert recorder.after("rollback", back).code == 0
+    for command in CHANGING:
+        assert recorder.seen[command] >= AUTOMATED
+        made = recorder.seen[command] - NEEDS_NO_PERMISSION
+        assert made - allowed(command, via_ssm=True) == set(), f"{command}: too short"
+        added = allowed(command, via_ssm=True) - allowed(command)
+        assert added - made == {"ssm:StopAutomationExecution"}, f"{command}: too long"
+
+    def interrupted(*_: object) -> str:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("imdsctl.apply.runbooks.progress_of", interrupted)
+    assert recorder.after("cancel", operator.apply("--via", "ssm")).code == 130
+    assert "ssm:StopAutomationExecution" in recorder.seen["cancel"]
+
+
+def test_the_addition_for_automation_is_narrow_and_asked_for(operator: Operator) -> None:
+    plain = operator("permissions", "apply", "-o", "json").json
+    answer = operator(
+        *("permissions", "apply", "--via", "ssm", "-o", "json"),
+        *("--automation-role", "runbooks", "--automation-role", "admin"),
+    )
+    added = [s for s in answer.json["Statement"] if s not in plain["Statement"]]
+    actions = {a for s in added for a in s["Action"]}
+    assert actions >= {"iam:PassRole", "ssm:StartAutomationExecution"}
+    assert not any("ssm:" in a for s in plain["Statement"] for a in s["Action"])
+    (passed,) = [s for s in added if s["Action"] == ["iam:PassRole"]]
+    assert passed["Resource"] == [f"arn:aws:iam::*:role/{name}" for name in ("runbooks", "admin")]
+    assert passed["Condition"] == {"StringEquals": {"iam:PassedToService": "ssm.amazonaws.com"}}
+    (started,) = [s for s in added if "ssm:StartAutomationExecution" in s["Action"]]
+    assert (
+        "arn:aws:ssm:*:*:automation-definition/AWSSupport-ConfigureEC2Metadata:*"
+        in (started["Resource"])
+    )
+    assert "ec2:ModifyInstanceMetadataOptions" in answer.err
+    for words in (("scan", "--via", "ssm"), ("apply", "--automation-role", "x"), ("--via", "ssm")):
+        assert operator("permissions", *words).code == 2
 
 
 def test_a_level_is_the_sum_of_its_commands() -> None:
@@ -341,6 +396,8 @@ def test_an_independent_evaluator_lets_every_call_through_and_no_other() -> None
 def test_an_independent_linter_finds_nothing() -> None:
     policies = [policy_of(c, READ, CHANGE, role_name="audit") for c in COMMANDS]
     assert dict(zip(COMMANDS, findings(policies), strict=True)) == {c: [] for c in COMMANDS}
+    automated = policy_of("change", READ, CHANGE, via_ssm=True, automation_roles=["runbooks"])
+    assert findings([automated]) == [[]]
 
 
 def test_the_page_shows_what_the_command_prints(operator: Operator) -> None:

@@ -1,17 +1,20 @@
 """Walking a plan: wave by wave, canaries first, stopping at the first gate that fails."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
+from functools import partial
 
 from imdsctl.apply.cycle import AgentCycle
 from imdsctl.apply.gates import failing, unhealthy
 from imdsctl.apply.handler import Site, handlers
 from imdsctl.apply.ledger import Ledger
 from imdsctl.apply.perform import Performer
+from imdsctl.apply.runbooks import Runbooks
+from imdsctl.apply.stopped import Stopped
 from imdsctl.model.evidence import Unreadable
 from imdsctl.model.plan import Change, Plan, Wave
-from imdsctl.model.run import GateProgress
+from imdsctl.model.run import ChangeProgress, ChangeState, GateProgress
 
 _MOST_FAILURES = 2
 """Changes that AWS may refuse in one wave before it stops; a canary may not fail at all."""
@@ -20,16 +23,16 @@ _LONGEST_STEP_SECONDS = 1800
 _MOST_AT_A_TIME = 32
 
 
-class Stopped(Exception):  # noqa: N818 - it is no error: the run ended early, as it should
-    """The run stopped at a gate or after too many failures; the journal says why."""
-
-
 class Engine:
-    """Carries out one plan under one run."""
+    """Carries out one plan under one run.
 
-    def __init__(self, site: Site, ledger: Ledger) -> None:
+    With `runbooks`, instances' options are changed by Automation, and everything else as without.
+    """
+
+    def __init__(self, site: Site, ledger: Ledger, runbooks: Runbooks | None = None) -> None:
         self._site = site
         self._ledger = ledger
+        self._runbooks = runbooks
         self._performer = Performer(site, ledger)
         # Changes that this process has seen carried out; a resumed run looks at the others again.
         self._settled: set[str] = set()
@@ -42,6 +45,8 @@ class Engine:
         """
         run = self._site.run
         try:
+            if self._runbooks is not None:
+                self._runbooks.take_up(list(plan.changes().values()))
             for wave in plan.waves:
                 if waves is None or wave.number in waves:
                     self._wave(wave)
@@ -107,7 +112,7 @@ class Engine:
         self._mark_settled(f"{wave.name}: canaries", in_place)
         todo = first
         while todo:
-            if self._batch(todo):
+            if self._batch(todo, canaries=True):
                 raise Stopped(f"a canary of {wave.name} could not be changed")
             skipped = sum(self._ledger.change(c.id).state == "skipped" for c in first)
             todo = rest[: max(0, wanted - len(first) + skipped)]
@@ -120,7 +125,14 @@ class Engine:
 
     def _one(self, change: Change) -> bool:
         before = self._ledger.change(change.id).state
-        progress = self._performer.make(change)
+        return self._finish(change, before, self._performer.make(change))
+
+    def _made(self, before: Mapping[str, ChangeState], change: Change) -> bool:
+        """The same for a change that was made already, from the states before."""
+        return self._finish(change, before[change.id], self._ledger.change(change.id))
+
+    def _finish(self, change: Change, before: ChangeState, progress: ChangeProgress) -> bool:
+        """Wait until AWS has carried out what was made; whether all is well with it."""
         if progress.state == "in-doubt":
             raise Stopped(f"{change.id}: AWS gave no answer; resume to look again")
         if progress.state == "rolled-back" and before == "applied":
@@ -148,16 +160,21 @@ class Engine:
         # AWS accepted it, so it stays applied, and a rollback will take it back.
         raise Stopped(f"{change.resource}: {settled.detail}")
 
-    def _batch(self, changes: Sequence[Change]) -> int:
+    def _batch(self, changes: Sequence[Change], *, canaries: bool = False) -> int:
         """Make changes at the same time, and say how many failed; impaired ones are left alone."""
         self._skip_impaired(changes)
         todo = [c for c in changes if self._is_open(c)]
         if not todo:
             return 0
+        make: Callable[[Change], bool] = self._one
+        if self._runbooks is not None and self._runbooks.used:
+            before = {c.id: self._ledger.change(c.id).state for c in todo}
+            self._runbooks.make(todo, canaries=canaries)
+            make = partial(self._made, before)
         workers = min(_MOST_AT_A_TIME, len(todo))
         pool = ThreadPoolExecutor(max_workers=workers, thread_name_prefix="apply")
         try:
-            outcomes = list(pool.map(self._one, todo))
+            outcomes = list(pool.map(make, todo))
         except BaseException:
             # Whatever is under way ends and is journaled; nothing new is begun.
             pool.shutdown(wait=True, cancel_futures=True)
@@ -237,8 +254,11 @@ class Engine:
             return
         detail = "; ".join(f"{who}: {why}" for who, why in sorted(bad.items()))
         self._ledger.write(run, "gate-failed", name, {"detail": detail})
-        for change in applied:
-            if change.resource in bad:
+        back = [change for change in applied if change.resource in bad]
+        if self._runbooks is not None and self._runbooks.used:
+            self._runbooks.take_back(back, {c.id: bad[c.resource] for c in back})
+        else:
+            for change in back:
                 self._performer.take_back(change, why=bad[change.resource])
         raise Stopped(f"{name}: {detail}")
 

@@ -24,22 +24,31 @@ class Performer:
         self._site = site
         self._journal = journal
 
-    def make(self, change: Change) -> ChangeProgress:
-        """Bring one change to an end, from wherever the journal left it."""
-        progress = self._site.progress(change.id)
-        if progress.undoing:
+    def make(self, change: Change, note: str = "") -> ChangeProgress:
+        """Bring one change to an end, from wherever the journal left it.
+
+        `note` is said of it once it is made.
+        """
+        if self._site.progress(change.id).undoing:
             # Somebody began to take it back and was killed on the way: half is no state to leave.
-            return self.take_back(change, why=self._why_undone(change))
+            return self.take_back(change, why=self.why_undone(change), note=note)
+        look = self.ahead(change)
+        if isinstance(look, ChangeProgress):
+            return look
+        self._write(change, "intent", live=look.live)
+        return self._call(handlers()[change.kind], change, note)
+
+    def ahead(self, change: Change) -> Look | ChangeProgress:
+        """The look at a resource that is still to be changed; where nothing is to do, how it is."""
+        progress = self._site.progress(change.id)
         if progress.state in ("applied", "skipped", "rolled-back"):
             return progress
         for need in change.needs:
             if not self.is_there(need):
                 return self._without(change, need)
-        handler = handlers()[change.kind]
-        in_doubt = progress.state == "in-doubt"
-        look = self._look(handler, change)
+        look = self.look(change)
         if look.state == "after":
-            if in_doubt:
+            if progress.state == "in-doubt":
                 return self._write(
                     change, "applied", result=look.result, detail="found applied after a restart"
                 )
@@ -48,8 +57,11 @@ class Performer:
             return self._write(change, "skipped", detail=look.detail)
         if look.state != "before":
             return self._write(change, "failed", detail=look.detail)
-        self._write(change, "intent", live=look.live)
-        return self._call(handler, change)
+        return look
+
+    def look(self, change: Change) -> Look:
+        """What the live resource says of a change, asked again where it could not be read."""
+        return self._look(handlers()[change.kind], change)
 
     def _without(self, change: Change, need: str) -> ChangeProgress:
         """A change whose need is not there: pointless for good, or only for now."""
@@ -65,12 +77,12 @@ class Performer:
             progress.state == "skipped" and progress.detail == "already so"
         )
 
-    def _call(self, handler: Handler, change: Change) -> ChangeProgress:
+    def _call(self, handler: Handler, change: Change, note: str) -> ChangeProgress:
         throttled = unanswered = 0
         while True:
             outcome = handler.make(change, self._site)
             if isinstance(outcome, Done):
-                return self._write(change, "applied", result=outcome.result)
+                return self._write(change, "applied", result=outcome.result, detail=note)
             if isinstance(outcome, Refused):
                 # An earlier call of ours may have arrived late: then AWS refuses the second one.
                 look = self._look(handler, change)
@@ -96,10 +108,11 @@ class Performer:
                 # No outcome is written: the change stays in doubt, and a resume looks again.
                 return self._site.progress(change.id)
 
-    def take_back(self, change: Change, why: str = "") -> ChangeProgress:
+    def take_back(self, change: Change, why: str = "", note: str = "") -> ChangeProgress:
         """Restore what one change changed, if it is still as the change left it.
 
-        `why` is the gate's finding, if a gate asked for it; it is kept as evidence.
+        `why` is the gate's finding, if a gate asked for it; it is kept as evidence. `note` is said
+        of the call, if one is made.
         """
         progress = self._site.progress(change.id)
         handler = handlers()[change.kind]
@@ -118,7 +131,20 @@ class Performer:
             outcome = self._insist(handler, change, lambda: handler.undo(change, self._site))
             if problem := _problem(outcome):
                 return self._write(change, "undo-failed", detail=problem)
-        if look.state == "after" or look.moving or look.partial:
+            detail = "; ".join(filter(None, (why, note)))
+        return self.taken_back(
+            change,
+            moving=look.state == "after" or look.moving or look.partial,
+            why=why,
+            detail=detail,
+        )
+
+    def taken_back(
+        self, change: Change, *, moving: bool, why: str = "", detail: str = ""
+    ) -> ChangeProgress:
+        """Finish what was taken back: wait while it is `moving`, and clear what is left over."""
+        handler = handlers()[change.kind]
+        if moving:
             settled = handler.settle(change, self._site, undoing=True)
             if not settled.ok:
                 return self._write(change, "undo-failed", detail=settled.detail)
@@ -128,7 +154,7 @@ class Performer:
             return self._write(change, "undo-failed", detail=f"restored, but not clean: {problem}")
         return self._write(change, "undone", detail=detail, gate=why)
 
-    def _why_undone(self, change: Change) -> str:
+    def why_undone(self, change: Change) -> str:
         """What the gate found, where a gate began to take the change back."""
         intents = [
             entry

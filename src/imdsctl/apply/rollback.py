@@ -1,10 +1,13 @@
 """Taking back what a run changed, newest first, to exactly what was recorded."""
 
 from collections.abc import Iterable, Sequence
+from itertools import groupby
 
 from imdsctl.apply.handler import Site
 from imdsctl.apply.ledger import Ledger
 from imdsctl.apply.perform import Performer
+from imdsctl.apply.runbooks import Runbooks
+from imdsctl.apply.stopped import Stopped
 from imdsctl.model.diagnostics import RefusedError, UsageError
 from imdsctl.model.evidence import Unreadable
 from imdsctl.model.plan import Change, Plan
@@ -80,20 +83,41 @@ def _loosens(change: Change) -> bool:
     )
 
 
-def take_back(changes: Sequence[Change], site: Site, ledger: Ledger) -> bool:
+def take_back(
+    changes: Sequence[Change],
+    site: Site,
+    ledger: Ledger,
+    runbooks: Runbooks,
+    planned: Sequence[Change],
+) -> bool:
     """Take all of them back; True if every one is as recorded again.
+
+    Where `runbooks` are used, neighbours that a runbook can restore are restored together.
+    `planned` are all the changes of the plan: executions that a killed run left under way would go
+    on behind our back, so they are cancelled first.
 
     Raises:
         KeyboardInterrupt: after the call under way was journaled; the rollback can be repeated.
     """
     performer = Performer(site, ledger)
     try:
-        for change in changes:
-            performer.take_back(change)
+        runbooks.take_up(planned, cancel=True)
+        todo = [c for c in changes if ledger.change(c.id).state in _TAKEN]
+        for together, group in groupby(
+            todo, lambda c: runbooks.used and c.kind == "instance-options"
+        ):
+            if together:
+                runbooks.take_back(list(group), {})
+                continue
+            for change in group:
+                performer.take_back(change)
+    except Stopped as stop:
+        ledger.write(site.run, "stopped", "", {"detail": str(stop)})
+        return False
     except KeyboardInterrupt:
         ledger.write(site.run, "interrupted", "", {})
         raise
-    left = [c for c in changes if ledger.change(c.id).state != "rolled-back"]
+    left = [c for c in changes if ledger.change(c.id).state in _TAKEN]
     everything = [p for p in ledger.progress.changes.values() if p.state in _TAKEN]
     if not left and not everything:
         ledger.write(site.run, "rolled-back", "", {})

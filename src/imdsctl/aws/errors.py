@@ -56,8 +56,14 @@ THROTTLING: Final = frozenset(
 )
 """The codes with which AWS says "not now, too many requests"."""
 
-# Auto Scaling's ways to say that something else is going on with the group just now.
-_BUSY: Final = frozenset({"ResourceContention", "ScalingActivityInProgress"})
+# The services' ways to say that something else is going on just now.
+_BUSY: Final = frozenset(
+    {
+        "AutomationExecutionLimitExceededException",
+        "ResourceContention",
+        "ScalingActivityInProgress",
+    }
+)
 
 _EXPIRED: Final = frozenset({"ExpiredToken", "ExpiredTokenException", "RequestExpired"})
 # The caller's identity is asked where every account can answer: there these are the caller's fault.

@@ -26,7 +26,13 @@ READ: Final[Mapping[str, tuple[str, ...]]] = {
     "eks": ("DescribeNodegroup", "DescribeUpdate", "ListUpdates"),
     "elasticbeanstalk": ("DescribeConfigurationSettings", "DescribeEnvironments"),
     "ecs": ("DescribeCapacityProviders",),
-    "ssm": ("DescribeInstanceInformation", "GetCommandInvocation", "ListCommandInvocations"),
+    "ssm": (
+        "DescribeAutomationExecutions",
+        "DescribeInstanceInformation",
+        "GetAutomationExecution",
+        "GetCommandInvocation",
+        "ListCommandInvocations",
+    ),
     "sts": ("AssumeRole", "GetCallerIdentity"),
 }
 CHANGE: Final[Mapping[str, tuple[str, ...]]] = {
@@ -47,7 +53,7 @@ CHANGE: Final[Mapping[str, tuple[str, ...]]] = {
     ),
     "eks": ("UpdateNodegroupVersion",),
     "elasticbeanstalk": ("AbortEnvironmentUpdate", "UpdateEnvironment"),
-    "ssm": ("SendCommand",),
+    "ssm": ("SendCommand", "StartAutomationExecution", "StopAutomationExecution"),
 }
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from imdsctl.aws.automation import AwsAutomation
 from imdsctl.aws.clients import Clients
 from imdsctl.aws.control import AwsControl
 from imdsctl.aws.fleet import AwsFleet
@@ -25,6 +26,7 @@ class Aws:
     health: AwsHealth
     control: AwsControl
     hosts: AwsHosts
+    automation: AwsAutomation
     clock: Clock
 
 
@@ -63,5 +65,6 @@ def connect(
         health=AwsHealth(clients),
         control=AwsControl(clients),
         hosts=AwsHosts(clients),
+        automation=AwsAutomation(clients),
         clock=clock,
     )

@@ -179,6 +179,19 @@ class GateAnswer(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     detail: str
 
 
+class ExecutionAnswer(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An execution of a Systems Manager runbook; `status` is AWS's, empty until it has ended."""
+
+    id: str
+    document: str
+    account: str
+    region: str
+    parameters: dict[str, str]
+    changes: list[str]
+    undoing: bool
+    status: str
+
+
 class RunPiece(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A run; `plan` is the digest of its plan."""
 
@@ -188,6 +201,7 @@ class RunPiece(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     started_at: datetime | None
     changes: list[ChangeAnswer]
     gates: list[GateAnswer]
+    executions: list[ExecutionAnswer] = []
 
 
 class ApplyAnswer(RunPiece, frozen=True, kw_only=True, forbid_unknown_fields=True):

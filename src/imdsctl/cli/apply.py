@@ -3,8 +3,9 @@
 import sys
 from collections import Counter
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any
 
+import msgspec
 from cyclopts import Parameter
 
 from imdsctl.apply.dryrun import (
@@ -17,13 +18,16 @@ from imdsctl.apply.dryrun import (
 from imdsctl.apply.engine import Engine
 from imdsctl.apply.handler import Site
 from imdsctl.apply.ledger import Ledger
+from imdsctl.apply.pretend_automation import PretendAutomation
 from imdsctl.apply.start import check_age, check_drift, check_needs, check_waves, run_name
-from imdsctl.cli.common import FLAG, Common, Output, RoleName
+from imdsctl.cli.automation import AutomationOptions, chosen_via, runbooks_of, warn
+from imdsctl.cli.common import FLAG, Common, Output, RoleName, Way
 from imdsctl.cli.planfile import read_plan
 from imdsctl.cli.progress import teller
 from imdsctl.cli.runs import run_document, summary, why_stopped
 from imdsctl.cli.screen import Screen, count, joined
 from imdsctl.cli.wiring import Desk, aws, opened
+from imdsctl.model.automation import Document, Via
 from imdsctl.model.diagnostics import Exit, RefusedError, UsageError
 from imdsctl.model.plan import Plan
 
@@ -37,9 +41,11 @@ def apply(
     wave: Annotated[list[int] | None, Parameter(negative="")] = None,
     yes: Annotated[bool, FLAG] = False,
     dry_run: Annotated[bool, FLAG] = False,
-    via: Literal["ec2", "ssm"] = "ec2",
+    via: Way | None = None,
+    document: Document | None = None,
     resume: str | None = None,
     role_name: RoleName = None,
+    automation: AutomationOptions = AutomationOptions(),  # noqa: B008 - frozen
     output: Output = "table",
     common: Common = Common(),  # noqa: B008 - frozen
 ) -> int:
@@ -50,32 +56,33 @@ def apply(
         wave: Only these waves; -1 is the freeze.
         yes: Do not ask.
         dry_run: Walk through everything without changing anything.
-        via: Through the EC2 API, or SSM Automation.
+        via: Instances' options through the EC2 API (if not given), or by Systems Manager
+            Automation; a resumed run goes on as it began.
+        document: The runbook, with --via ssm; AWSSupport-ConfigureEC2Metadata if not given. The
+            other one has no way back in it.
         resume: Go on with a run that stopped or was interrupted.
         role_name: The role to assume in other accounts; the scan's, if not given.
+        automation: How Automation makes the changes.
         output: A table for people, or JSON.
         common: The options that every command has.
     """
     screen = Screen(common)
-    if via == "ssm":
-        raise UsageError(
-            "apply --via ssm is not there yet",
-            detail="changes go through the EC2 and Auto Scaling APIs",
-            hint="leave --via out",
-        )
     with opened(common, create=True) as desk:
         plan, waves = _chosen(desk, file, resume, wave)
         check_waves(plan, waves)
+        before = _told(desk, resume)
+        by = chosen_via(via, automation, document, before)
         reach = aws(desk, role_name or plan.role_name)
         reach.fleet.caller()
         if resume is None:
             check_age(plan, desk.clock.now(), desk.policy.plan.max_age_hours)
             check_drift(plan, waves, reach.fleet)
         run = resume or run_name(plan, desk.clock.now())
+        warn(screen, by)
         if dry_run:
-            return _dry_run(screen, desk, plan, waves, role_name, output)
+            return _dry_run(screen, desk, plan, waves, role_name, output, by)
         if not yes:
-            _confirm(screen, plan, waves)
+            _confirm(screen, plan, waves, by)
         with desk.store.lock():
             ledger = Ledger(
                 desk.store, desk.clock, run, None if common.quiet else teller(screen, plan)
@@ -86,6 +93,8 @@ def apply(
                 ledger.start(run, plan, waves)
             else:
                 ledger.write(run, "resumed")
+            if by is not None and msgspec.to_builtins(by) != before:
+                ledger.write(run, "via", "", msgspec.to_builtins(by))
             screen.note((f"run {run}", "bold"), f"   journal {common.db}")
             site = Site(
                 fleet=reach.fleet,
@@ -98,8 +107,9 @@ def apply(
                 earlier=ledger.earlier,
                 plan=plan.digest,
             )
+            runbooks = runbooks_of(screen, site, ledger, reach.automation, by)
             try:
-                finished = Engine(site, ledger).run(plan, waves)
+                finished = Engine(site, ledger, runbooks).run(plan, waves)
             except KeyboardInterrupt:
                 raise KeyboardInterrupt(f"imdsctl apply --resume {run}") from None
         return _end(screen, ledger, plan, finished=finished, output=output, file=file)
@@ -128,7 +138,14 @@ def _chosen(
     return plan, wave if wave is not None else started.data.get("waves")
 
 
-def _confirm(screen: Screen, plan: Plan, waves: list[int] | None) -> None:
+def _told(desk: Desk, run: str | None) -> dict[str, Any]:
+    """How a run that is taken up again uses Automation, if it does."""
+    entries = desk.store.entries(run) if run is not None else []
+    told = [entry.data for entry in entries if entry.event == "via"]
+    return told[-1] if told else {}
+
+
+def _confirm(screen: Screen, plan: Plan, waves: list[int] | None, by: Via | None) -> None:
     """Ask for the first letters of the plan.
 
     Raises:
@@ -157,7 +174,8 @@ def _confirm(screen: Screen, plan: Plan, waves: list[int] | None) -> None:
             "nobody confirmed the plan", hint="add --yes where no person is at the terminal"
         )
     screen.ask(
-        f"Changes {joined(parts)} in {count(len(accounts), 'account')}.",
+        f"Changes {joined(parts)} in {count(len(accounts), 'account')}"
+        f"{f', the instances by {by.document}' if by and instances else ''}.",
         f"Type the first four letters of the plan ({prefix}): ",
     )
     if sys.stdin.readline().strip() != prefix:
@@ -174,6 +192,7 @@ def _dry_run(
     waves: list[int] | None,
     role_name: str | None,
     output: str,
+    by: Via | None,
 ) -> int:
     """The same engine over ports that pretend."""
     reach = aws(desk, role_name or plan.role_name)
@@ -194,7 +213,8 @@ def _dry_run(
         earlier=ledger.earlier,
         plan=plan.digest,
     )
-    finished = Engine(site, ledger).run(plan, waves)
+    runbooks = runbooks_of(screen, site, ledger, PretendAutomation(pretence), by)
+    finished = Engine(site, ledger, runbooks).run(plan, waves)
     if output == "json":
         screen.json("apply", {**run_document(ledger.progress, plan), "dry_run": True})
     else:

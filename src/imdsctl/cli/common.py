@@ -32,6 +32,8 @@ class Common:
 
 
 Output = Annotated[Literal["table", "json"], Parameter(name=["--output", "-o"])]
+Way = Literal["ec2", "ssm"]
+"""Through which of AWS's services instances' options are changed."""
 RoleName = Annotated[str | None, Parameter(name="--role-name")]
 
 

@@ -2,10 +2,13 @@
 
 import json
 import re
-from typing import Final
+from collections.abc import Sequence
+from typing import Annotated, Final
+
+from cyclopts import Parameter
 
 from imdsctl.aws.model import CHANGE, READ
-from imdsctl.cli.common import Common, Output, RoleName
+from imdsctl.cli.common import Common, Output, RoleName, Way
 from imdsctl.cli.screen import Screen
 from imdsctl.guard.permissions import (
     CHANGING,
@@ -29,6 +32,8 @@ def permissions(
     /,
     *,
     role_name: RoleName = None,
+    via: Way = "ec2",
+    automation_role: Annotated[list[str] | None, Parameter(negative="")] = None,
     partition: str = "aws",
     output: Output = "table",
     common: Common = Common(),  # noqa: B008 - frozen
@@ -40,13 +45,15 @@ def permissions(
     Args:
         command: scan, verify, apply or rollback; or read, change or enforce for a whole role.
         role_name: The role that is assumed in other accounts, if one is.
+        via: With ssm: also what `apply --via ssm` and `rollback --via ssm` need.
+        automation_role: A role that they are given with --automation-role or
+            --administration-role, by name; as often as there are such roles.
         partition: aws, aws-cn or aws-us-gov.
         output: A table for people, or JSON.
         common: The options that every command has.
     """
     screen = Screen(common)
-    if role_name is not None and not _ROLE.fullmatch(role_name):
-        raise UsageError(f"{role_name!r} is not the name of a role")
+    _check(command, via, role_name, automation_role or ())
     if not _PARTITION.fullmatch(partition):
         raise UsageError(f"there is no partition {partition!r}", hint="aws, aws-cn or aws-us-gov")
     if command is None:
@@ -65,10 +72,35 @@ def permissions(
             detail=f"there are policies for {', '.join(COMMANDS)}",
             hint="imdsctl permissions",
         )
-    policy = policy_of(command, READ, CHANGE, role_name=role_name, partition=partition)
+    policy = policy_of(
+        command,
+        READ,
+        CHANGE,
+        role_name=role_name,
+        partition=partition,
+        via_ssm=via == "ssm",
+        automation_roles=automation_role or (),
+    )
     screen.data(json.dumps(policy, indent=_INDENT) + "\n")
     _notes(screen, command, role_name)
+    if via == "ssm":
+        _automation_notes(screen, automation_role or ())
     return Exit.OK
+
+
+def _check(command: str | None, via: Way, role_name: str | None, roles: Sequence[str]) -> None:
+    for name in (role_name, *roles):
+        if name is not None and not _ROLE.fullmatch(name):
+            raise UsageError(f"{name!r} is not the name of a role")
+    if via != "ssm" and roles:
+        raise UsageError(
+            "--automation-role is for changes by Systems Manager Automation", hint="add --via ssm"
+        )
+    if via == "ssm" and command not in (*CHANGING, "change"):
+        raise UsageError(
+            "--via ssm is for the policies of apply, rollback and change",
+            hint="imdsctl permissions apply --via ssm",
+        )
 
 
 def _overview(screen: Screen, role_name: str | None, partition: str, output: str) -> int:
@@ -86,7 +118,10 @@ def _overview(screen: Screen, role_name: str | None, partition: str, output: str
         _row(screen, name, text)
     screen.line()
     screen.line(("no AWS call  ", "bold"), ", ".join(OFFLINE), hang=13)
-    screen.next("imdsctl permissions read -o json > policy.json")
+    screen.line(("with --via ssm  ", "bold"), "four actions of Systems Manager are added", hang=16)
+    screen.next(
+        "imdsctl permissions read -o json > policy.json", "imdsctl permissions apply --via ssm"
+    )
     return Exit.OK
 
 
@@ -116,3 +151,23 @@ def _notes(screen: Screen, command: str, role_name: str | None) -> None:
         screen.note(
             "HttpTokensEnforced is left out on purpose: imdsctl permissions enforce", hang=2
         )
+
+
+def _automation_notes(screen: Screen, roles: Sequence[str]) -> None:
+    """Who needs which permissions where Automation makes the changes, on stderr."""
+    if not roles:
+        screen.note(
+            "without --automation-role the runbook works with the caller's own permissions; with "
+            "one, add it here for iam:PassRole",
+            hang=2,
+        )
+        screen.note(
+            "several accounts or regions: without --administration-role the caller also needs "
+            "sts:AssumeRole on AWS-SystemsManager-AutomationExecutionRole in each of them",
+            hang=2,
+        )
+    screen.note(
+        "the role that the runbook works as needs ec2:DescribeInstances and "
+        "ec2:ModifyInstanceMetadataOptions",
+        hang=2,
+    )

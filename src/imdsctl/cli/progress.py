@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from imdsctl.cli.screen import Part, Screen, span
+from imdsctl.cli.screen import Part, Screen, count, span
 from imdsctl.model.plan import Plan
 from imdsctl.model.run import Entry
 
@@ -30,6 +30,14 @@ def teller(screen: Screen, plan: Plan) -> Callable[[Entry], None]:
         if entry.event == "gate-waiting":
             soak = span(float(entry.data["soak_seconds"]))
             _row(screen, "gate", f"{entry.subject}: soak {soak}")
+        elif entry.event == "execution-started":
+            data = entry.data
+            asked = " ".join(f"{k}={v}" for k, v in sorted(data["parameters"].items()))
+            targets = count(len(data["changes"]), "instance")
+            where = {changes[c].cell for c in data["changes"] if c in changes}
+            place = str(next(iter(where))) if len(where) == 1 else f"{len(where)} places"
+            what = f"{data['document']} on {targets} in {place}: {asked}"
+            _row(screen, "automation", f"{what}  {data['id']}")
         elif entry.event in ("gate-passed", "gate-failed"):
             _row(screen, "gate", (f"{mark} ", style), f"{entry.subject}: {detail}")
         elif entry.subject in changes and mark:

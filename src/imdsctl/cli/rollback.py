@@ -8,7 +8,8 @@ from cyclopts import Parameter
 from imdsctl.apply.handler import Site
 from imdsctl.apply.ledger import Ledger
 from imdsctl.apply.rollback import check_allowed, chosen, take_back
-from imdsctl.cli.common import FLAG, Common, Output, RoleName
+from imdsctl.cli.automation import AutomationOptions, chosen_via, runbooks_of
+from imdsctl.cli.common import FLAG, Common, Output, RoleName, Way
 from imdsctl.cli.progress import teller
 from imdsctl.cli.runs import newest, run_document
 from imdsctl.cli.screen import Screen, count
@@ -22,7 +23,9 @@ def rollback(
     *,
     only: Annotated[list[str] | None, Parameter(consume_multiple=True, negative="")] = None,
     yes: Annotated[bool, FLAG] = False,
+    via: Way = "ec2",
     role_name: RoleName = None,
+    automation: AutomationOptions = AutomationOptions(),  # noqa: B008 - frozen
     output: Output = "table",
     common: Common = Common(),  # noqa: B008 - frozen
 ) -> int:
@@ -32,11 +35,15 @@ def rollback(
         run: The run; the newest if not given.
         only: Only these resources (ids or names).
         yes: Do not ask.
+        via: Instances' options through the EC2 API, or by AWSSupport-ConfigureEC2Metadata of
+            Systems Manager Automation; what that cannot restore goes through the EC2 API.
         role_name: The role to assume in other accounts; the scan's, if not given.
+        automation: How Automation makes the changes.
         output: A table for people, or JSON.
         common: The options that every command has.
     """
     screen = Screen(common)
+    by = chosen_via(via, automation)
     with opened(common, create=True) as desk:
         name = run or newest(desk.store)
         plan = desk.store.plan_of(name)
@@ -62,7 +69,9 @@ def rollback(
                 earlier=ledger.earlier,
                 plan=plan.digest,
             )
-            whole = take_back(changes, site, ledger)
+            runbooks = runbooks_of(screen, site, ledger, reach.automation, by)
+            planned = list(plan.changes().values())
+            whole = take_back(changes, site, ledger, runbooks, planned)
     if output == "json":
         screen.json("rollback", run_document(ledger.progress, plan))
     else:

@@ -100,6 +100,19 @@ def run_document(progress: Progress, plan: Plan) -> dict[str, Any]:
         "gates": [
             {"name": g.name, "state": g.state, "detail": g.detail} for g in progress.gates.values()
         ],
+        "executions": [
+            {
+                "id": e.id,
+                "document": e.document,
+                "account": e.account,
+                "region": e.region,
+                "parameters": e.parameters,
+                "changes": e.changes,
+                "undoing": e.undoing,
+                "status": e.status,
+            }
+            for e in progress.executions.values()
+        ],
     }
 
 
@@ -154,6 +167,11 @@ def show_run(screen: Screen, progress: Progress, plan: Plan, stopped: str = "") 
         )
     if quiet:
         screen.line(f"  {'applied':12}{count(quiet, 'change')} without incident (-v lists them)")
+    for execution in progress.executions.values():
+        many = count(len(execution.changes), "instance")
+        what = f"{execution.id} in {execution.account} {execution.region}"
+        status = execution.status or "not known to have ended"
+        screen.line(f"  {'automation':12}{execution.document} on {many}: {status}  {what}", hang=14)
     for gate in progress.gates.values():
         style = {"passed": "green", "failed": "red"}.get(gate.state, "")
         detail = f", {gate.detail}" if gate.detail else ""

@@ -4,7 +4,7 @@ Resource types and condition keys are those of the Service Authorization Referen
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -27,6 +27,9 @@ OFFLINE: Final = (
     *("permissions", "lint", "host", "emulate", "rehearse", "simulate", "demo"),
 )
 """Commands that call no AWS API: they work on the store, on files, or on the host."""
+
+SSM: Final = "ssm"
+"""What `--via ssm` adds to the commands that change something."""
 
 # Operations that only some commands make; all others are made by every command of their level.
 _ONLY: Final[dict[str, tuple[str, ...]]] = {
@@ -53,6 +56,11 @@ _ONLY: Final[dict[str, tuple[str, ...]]] = {
     "ssm:SendCommand": (),
     # Asked for by name.
     "ec2:ModifyImageAttribute": (),
+    # Only with --via ssm.
+    "ssm:DescribeAutomationExecutions": (SSM,),
+    "ssm:GetAutomationExecution": (SSM,),
+    "ssm:StartAutomationExecution": (SSM,),
+    "ssm:StopAutomationExecution": (SSM,),
     # AWS answers it to everybody, whatever their policies say.
     "sts:GetCallerIdentity": (),
     # Its resource is the role that the operator names.
@@ -81,6 +89,17 @@ class Scope:
     condition: Json = field(default_factory=dict)
 
 
+# The ARNs of Amazon's own runbooks have no account; both resource types have been in use for them
+# (Systems Manager User Guide, "Setting up identity based policies examples").
+_RUNBOOKS: Final = tuple(
+    arn
+    for name in ("AWSSupport-ConfigureEC2Metadata", "AWSConfigRemediation-EnforceEC2InstanceIMDSv2")
+    for arn in (
+        f"arn:{{p}}:ssm:*:*:automation-definition/{name}:*",
+        f"arn:{{p}}:ssm:*:*:document/{name}",
+    )
+)
+_EXECUTIONS: Final = "arn:{p}:ssm:*:*:automation-execution/*"
 _GROUPS: Final = Scope(("arn:{p}:autoscaling:*:*:autoScalingGroup:*:autoScalingGroupName/*",))
 _NODEGROUPS: Final = Scope(("arn:{p}:eks:*:*:nodegroup/*/*/*",))
 _CLUSTERS_TOO: Final = Scope(("arn:{p}:eks:*:*:cluster/*", "arn:{p}:eks:*:*:nodegroup/*/*/*"))
@@ -107,6 +126,9 @@ _SCOPES: Final[dict[str, Scope]] = {
     "ssm:SendCommand": Scope(
         ("arn:{p}:ssm:*:*:document/AWS-RunShellScript", "arn:{p}:ec2:*:*:instance/*")
     ),
+    "ssm:StartAutomationExecution": Scope((*_RUNBOOKS, _EXECUTIONS)),
+    "ssm:GetAutomationExecution": Scope((_EXECUTIONS,)),
+    "ssm:StopAutomationExecution": Scope((_EXECUTIONS,)),
     # Enforcement is a one-way door for the rest of the fleet, so it takes a role of its own.
     "ec2:ModifyInstanceMetadataDefaults": Scope(condition={"Null": {_ENFORCED_KEY: "true"}}),
 }
@@ -150,8 +172,14 @@ COMMANDS: Final = (*READING, *CHANGING, *LEVELS)
 """Everything that there is a policy for."""
 
 
-def actions_of(command: str, read: Operations, change: Operations) -> set[str]:
+def actions_of(
+    command: str, read: Operations, change: Operations, *, via_ssm: bool = False
+) -> set[str]:
     """The actions that a command or a level needs, without those that depend on a named role."""
+    if via_ssm and command in (*CHANGING, "change"):
+        every = _actions(read) | _actions(change)
+        added = {a for a in every if SSM in _ONLY.get(a, ())}
+        return actions_of(command, read, change) | added
     reading, changing = _actions(read), _actions(change)
     if command == "enforce":
         return changing & _ENFORCING.keys() | reading & {
@@ -174,6 +202,8 @@ def policy_of(
     *,
     role_name: str | None = None,
     partition: str = "aws",
+    via_ssm: bool = False,
+    automation_roles: Sequence[str] = (),
 ) -> Json:
     """The least policy of a command or a level.
 
@@ -183,15 +213,23 @@ def policy_of(
         change: The changing ones.
         role_name: The role that is assumed in other accounts, if one is.
         partition: That of the ARNs.
+        via_ssm: Whether instances' options are changed by Systems Manager Automation.
+        automation_roles: The roles that it is given to work as.
     """
     scopes: dict[str, list[str]] = defaultdict(list)
     found: dict[str, Scope] = {}
-    for action in sorted(actions_of(command, read, change)):
+    for action in sorted(actions_of(command, read, change, via_ssm=via_ssm)):
         scope = _scope(command, action)
         found[repr(scope)] = scope
         scopes[repr(scope)].append(action)
     statements = [_statement(scopes[key], found[key], partition) for key in scopes]
     statements.sort(key=lambda s: (s["Resource"] != "*", "Condition" in s))
+    if via_ssm and automation_roles:
+        passed = Scope(
+            tuple(f"arn:{{p}}:iam::*:role/{name}" for name in automation_roles),
+            {"StringEquals": {"iam:PassedToService": "ssm.amazonaws.com"}},
+        )
+        statements.append(_statement(["iam:PassRole"], passed, partition))
     if role_name:
         role = Scope((f"arn:{{p}}:iam::*:role/{role_name}",))
         statements.append(_statement(["sts:AssumeRole"], role, partition))

@@ -19,6 +19,9 @@ Event = Literal[
     "undo-intent",  # the same, for taking a change back
     "undone",
     "undo-failed",
+    "via",          # the run makes its changes by Automation, and how
+    "execution-started",  # its client token is the subject; id, cell and changes
+    "execution-ended",
     "gate-waiting", # a gate began to wait: since when, for how long
     "gate-passed",
     "gate-failed",
@@ -47,6 +50,8 @@ class ChangeProgress(Struct, kw_only=True):
 
     `in-doubt` means that the intent was written and no outcome: the call may or may not have
     been made, and only the live resource can tell. `undoing` is the same for taking it back.
+    `order` is what the execution was asked for that makes it or takes it back, where one does;
+    `attempts` counts those that ended without success.
     """
 
     id: str
@@ -56,6 +61,8 @@ class ChangeProgress(Struct, kw_only=True):
     result: dict[str, Any] = field(default_factory=dict)
     applied_at: datetime | None = None
     undoing: bool = False
+    order: dict[str, Any] = field(default_factory=dict)
+    attempts: int = 0
 
 
 class GateProgress(Struct, kw_only=True):
@@ -65,6 +72,20 @@ class GateProgress(Struct, kw_only=True):
     state: GateState = "waiting"
     detail: str = ""
     since: datetime | None = None
+
+
+class ExecutionProgress(Struct, kw_only=True):
+    """An execution of a runbook: by its client token, with AWS's id once that is known."""
+
+    token: str
+    id: str
+    account: str
+    region: str
+    document: str
+    parameters: dict[str, str] = field(default_factory=dict)
+    changes: list[str] = field(default_factory=list)
+    undoing: bool = False
+    status: str = ""
 
 
 class RunSummary(Struct, frozen=True, kw_only=True):
@@ -83,6 +104,8 @@ class Progress(Struct, kw_only=True):
     state: RunState = "open"
     changes: dict[str, ChangeProgress] = field(default_factory=dict)
     gates: dict[str, GateProgress] = field(default_factory=dict)
+    executions: dict[str, ExecutionProgress] = field(default_factory=dict)
+    via: dict[str, Any] = field(default_factory=dict)
     started_at: datetime | None = None
     waves: list[int] | None = None
 
@@ -133,6 +156,13 @@ def fold_one(progress: Progress, entry: Entry) -> None:
         gate.state, gate.detail = gate_state, detail
         if entry.event == "gate-waiting":
             gate.since = entry.at
+    elif entry.event == "via":
+        progress.via = entry.data
+    elif entry.event == "execution-started":
+        progress.executions[entry.subject] = ExecutionProgress(token=entry.subject, **entry.data)
+    elif entry.event == "execution-ended":
+        if entry.subject in progress.executions:
+            progress.executions[entry.subject].status = str(entry.data.get("status", ""))
     elif entry.event not in PROBES:
         _fold_change(progress, entry, detail)
 
@@ -143,6 +173,8 @@ def _fold_change(progress: Progress, entry: Entry, detail: str) -> None:
     change.detail = detail
     if state := _CHANGE_STATES.get(entry.event):
         change.state = state
+    change.attempts += entry.event in ("failed", "undone", "undo-failed")
+    change.order = entry.data.get("order", {})
     if entry.event == "intent":
         change.live_before = entry.data.get("live", {})
     if entry.event in ("applied", "skipped"):

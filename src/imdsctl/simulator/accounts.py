@@ -12,7 +12,7 @@ from werkzeug.exceptions import HTTPException
 from imdsctl.simulator import replies
 from imdsctl.simulator.calls import Call, read_call
 from imdsctl.simulator.ec2.errors import Refused
-from imdsctl.simulator.fleetfile import Fleet
+from imdsctl.simulator.fleetfile import Account, Fleet
 
 LONE_ACCOUNT = "123456789012"
 
@@ -98,6 +98,9 @@ class Accounts:
         accounts = fleet.accounts if fleet is not None else ()
         self.own = accounts[0].id if accounts else LONE_ACCOUNT
         self.roles: Mapping[str, str] = {account.id: account.role for account in accounts}
+        self.automation_roles: Mapping[str, str] = {
+            account.id: account.automation_role for account in accounts
+        } or {LONE_ACCOUNT: Account(LONE_ACCOUNT).automation_role}
         self.regions = tuple(
             sorted({*DEFAULT_REGIONS, *(r.name for account in accounts for r in account.regions)})
         )
@@ -116,6 +119,18 @@ class Accounts:
         """The identity that signs with `access_key`."""
         session = self._sessions.get(access_key)
         return session.identity if session is not None else self._owner
+
+    def no_role(self, account: str, role: str) -> str:
+        """Why Systems Manager cannot assume a role in an account, or nothing if it can."""
+        if account not in {self.own, *self.roles}:
+            return f"there is no account {account}"
+        if role not in {self.roles.get(account), self.automation_roles.get(account)}:
+            return f"there is no role {role}"
+        return ""
+
+    def denied(self, account: str, region: str) -> bool:
+        """Whether the fleet refuses every call in an account's region."""
+        return (account, region) in self._denied
 
     def denies(self, call: Call) -> bool:
         """Whether the fleet refuses every call in this account's region."""
@@ -194,6 +209,16 @@ def use(accounts: Accounts) -> None:
 def for_instance(account: str, role: str, instance: str) -> Session:
     """The credentials of an instance's role, as the simulated AWS accepts them."""
     return _current.instance_session(account, role, instance)
+
+
+def current() -> Accounts:
+    """The accounts of the simulated AWS that is running."""
+    return _current
+
+
+def access_key_of(response: Any) -> str:
+    """The access key that signed the request which a moto response object answers."""
+    return _access_key(response)
 
 
 def install() -> None:

@@ -161,10 +161,14 @@ class Region:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """An AWS account; every account but the first of a fleet is reached through `role`."""
+    """An AWS account; every account but the first of a fleet is reached through `role`.
+
+    `automation_role` is what Systems Manager Automation can assume there; empty: nothing.
+    """
 
     id: str
     role: str = "imdsctl-read"
+    automation_role: str = "AWS-SystemsManager-AutomationExecutionRole"
     regions: tuple[Region, ...] = ()
 
 

@@ -78,6 +78,7 @@ def _account(table: Table) -> ff.Account:
         role=table.matching("role", _ROLE, "the name of an IAM role")
         if "role" in table
         else (table.text("role", "imdsctl-read")),
+        automation_role=table.text("automation_role", "AWS-SystemsManager-AutomationExecutionRole"),
         regions=_unique(table, "region", _region, lambda region: region.name),
     )
 

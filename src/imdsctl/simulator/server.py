@@ -11,9 +11,9 @@ import urllib.request
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Self
-from urllib.parse import unquote
+from urllib.parse import unquote, urlencode
 
-from imdsctl.simulator import accounts, control, replies, world
+from imdsctl.simulator import accounts, control, replies, within, world
 from imdsctl.simulator.accounts import Accounts
 from imdsctl.simulator.budgets import Budgets
 from imdsctl.simulator.calls import Call, CallLog, Reply, read_call
@@ -25,6 +25,7 @@ from imdsctl.simulator.motoapp import Moto
 _log = logging.getLogger(__name__)
 # moto's state is one per process, so only one simulated AWS can run in it at a time.
 _in_use = threading.Lock()
+_SERVICE_KEY = "AKIASERVICEOFAWSITSE"
 _UNSIGNED = frozenset({"AssumeRoleWithSAML", "AssumeRoleWithWebIdentity"})
 
 
@@ -160,6 +161,30 @@ class SimulatedAws:
             return None
         return _garble(reply) if fault is not None and fault.fault == "garbled" else reply
 
+    def within(
+        self, account: str, region: str, service: str, parameters: Mapping[str, str], who: str
+    ) -> Reply:
+        """A call that one of the services here makes to another, on behalf of `who`.
+
+        It is counted, refused and met by faults like any other; nobody waits for a slow one.
+        """
+        body = urlencode(parameters).encode()
+        headers = {
+            "content-type": "application/x-www-form-urlencoded; charset=utf-8",
+            "authorization": "AWS4-HMAC-SHA256 "
+            f"Credential={_SERVICE_KEY}/20210301/{region}/{service}/aws4_request",
+        }
+        call = replace(read_call("POST", "/", headers, body), account=account)
+        with self.world.lock:
+            self.calls.arrived(call, self.world.now)
+            fault = self.faults.strike(call)
+            refusal = self._refusal(call, fault, who)
+            if refusal is not None:
+                return refusal
+            silent = fault is not None and fault.fault in {"timeout", "lost-response", "garbled"}
+            reply = self._perform(call, "POST", "/", headers, body)
+            return replies.internal(call) if silent else reply
+
     def _refusal(self, call: Call, fault: Fault | None, who: str) -> Reply | None:
         kind = fault.fault if fault is not None else None
         refusal = None
@@ -240,6 +265,7 @@ def _prepare_moto(aws: SimulatedAws) -> Moto:
     BackendDict.reset()
     world.use(aws.world)
     accounts.use(aws.accounts)
+    within.use(aws.within)
     for room in (accounts, ec2, autoscaling, cloudwatch, eks, ecs, beanstalk, ssm):
         room.install()
     if aws.fleet is not None:

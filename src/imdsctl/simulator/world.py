@@ -61,13 +61,15 @@ class World:
                 self._happen_until(self.now)
 
     def _happen_until(self, target: datetime) -> None:
+        # What happens may itself make calls, which let everything happen that is due by then.
+        outer = self._frozen_at
         try:
             while self._schedule and self._schedule[0][0] <= target:
                 due, _, what = heapq.heappop(self._schedule)
                 self._frozen_at = due
                 what()
         finally:
-            self._frozen_at = None
+            self._frozen_at = outer
 
 
 _current: World | None = None

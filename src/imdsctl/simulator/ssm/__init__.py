@@ -7,6 +7,7 @@ and shell commands that really run against an instance's own metadata service.
 
 def install() -> None:
     """Lay the documented behaviour over moto; a second time changes nothing."""
-    from imdsctl.simulator.ssm import commands_install  # noqa: PLC0415 - moto is slow to import
+    from imdsctl.simulator.ssm import automation, commands_install  # noqa: PLC0415 - moto is slow
 
     commands_install.install()
+    automation.install()
