@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from imdsctl.apply.gates import failing, unhealthy
 from imdsctl.apply.handler import Site, handlers
 from imdsctl.apply.ledger import Ledger
+from imdsctl.apply.oneway import is_left_out
 from imdsctl.apply.perform import Performer
 from imdsctl.model.evidence import Unreadable
 from imdsctl.model.plan import Change, Plan, Wave
@@ -54,8 +55,9 @@ class Engine:
         return True
 
     def _wave(self, wave: Wave) -> None:
-        in_place = [c for c in wave.changes if c.kind == "instance-options"]
-        others = [c for c in wave.changes if c.kind != "instance-options"]
+        chosen = [c for c in wave.changes if not is_left_out(c, self._ledger.progress.allowed)]
+        in_place = [c for c in chosen if c.kind == "instance-options"]
+        others = [c for c in chosen if c.kind != "instance-options"]
         failures = 0
         for change in others:
             failures += not self._one(change)

@@ -34,6 +34,7 @@ CHANGE: Final[Mapping[str, tuple[str, ...]]] = {
         "CreateLaunchTemplateVersion",
         "DeleteLaunchTemplate",
         "DeleteLaunchTemplateVersions",
+        "ModifyImageAttribute",
         "ModifyInstanceMetadataDefaults",
         "ModifyInstanceMetadataOptions",
         "ModifyLaunchTemplate",

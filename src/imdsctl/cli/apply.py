@@ -2,6 +2,7 @@
 
 import sys
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -11,15 +12,18 @@ from imdsctl.apply.dryrun import Pretence, PretendClock, PretendHealth, ScratchJ
 from imdsctl.apply.engine import Engine
 from imdsctl.apply.handler import Site
 from imdsctl.apply.ledger import Ledger
+from imdsctl.apply.oneway import asked_for, check_named, left_out
 from imdsctl.apply.start import check_age, check_drift, check_needs, check_waves, run_name
 from imdsctl.cli.common import FLAG, Common, Output, RoleName
+from imdsctl.cli.plan_view import describe, undo_words
 from imdsctl.cli.planfile import read_plan
 from imdsctl.cli.progress import teller
 from imdsctl.cli.runs import run_document, summary, why_stopped
-from imdsctl.cli.screen import Screen, count, joined
+from imdsctl.cli.screen import Screen, count, joined, short
 from imdsctl.cli.wiring import Desk, aws, opened
 from imdsctl.model.diagnostics import Exit, RefusedError, UsageError
 from imdsctl.model.plan import Plan
+from imdsctl.model.run import fold
 
 _TYPED = 4
 
@@ -31,6 +35,9 @@ def apply(
     wave: Annotated[list[int] | None, Parameter(negative="")] = None,
     yes: Annotated[bool, FLAG] = False,
     dry_run: Annotated[bool, FLAG] = False,
+    allow_irreversible: Annotated[
+        list[str] | None, Parameter(consume_multiple=True, negative="")
+    ] = None,
     via: Literal["ec2", "ssm"] = "ec2",
     resume: str | None = None,
     role_name: RoleName = None,
@@ -44,6 +51,8 @@ def apply(
         wave: Only these waves; -1 is the freeze.
         yes: Do not ask.
         dry_run: Walk through everything without changing anything.
+        allow_irreversible: The one-way changes to make, each by its name (ami-…, or
+            account/region); all others are left out.
         via: Through the EC2 API, or SSM Automation.
         resume: Go on with a run that stopped or was interrupted.
         role_name: The role to assume in other accounts; the scan's, if not given.
@@ -60,6 +69,7 @@ def apply(
     with opened(common, create=True) as desk:
         plan, waves = _chosen(desk, file, resume, wave)
         check_waves(plan, waves)
+        named = _named(desk, plan, waves, resume, allow_irreversible or ())
         reach = aws(desk, role_name or plan.role_name)
         reach.fleet.caller()
         if resume is None:
@@ -67,19 +77,19 @@ def apply(
             check_drift(plan, waves, reach.fleet)
         run = resume or run_name(plan, desk.clock.now())
         if dry_run:
-            return _dry_run(screen, desk, plan, waves, role_name, output)
+            return _dry_run(screen, desk, plan, waves, named, role_name, output)
         if not yes:
-            _confirm(screen, plan, waves)
+            _confirm(screen, plan, waves, named)
         with desk.store.lock():
             ledger = Ledger(
                 desk.store, desk.clock, run, None if common.quiet else teller(screen, plan)
             )
             ledger.inherit(plan, desk.store)
             if resume is None:
-                check_needs(plan, waves, ledger)
-                ledger.start(run, plan, waves)
+                check_needs(plan, waves, ledger, named)
+                ledger.start(run, plan, waves, named)
             else:
-                ledger.write(run, "resumed")
+                ledger.write(run, "resumed", "", {"allowed": named} if named else {})
             screen.note((f"run {run}", "bold"), f"   journal {common.db}")
             site = Site(
                 fleet=reach.fleet,
@@ -122,30 +132,48 @@ def _chosen(
     return plan, wave if wave is not None else started.data.get("waves")
 
 
-def _confirm(screen: Screen, plan: Plan, waves: list[int] | None) -> None:
+def _named(
+    desk: Desk, plan: Plan, waves: list[int] | None, resume: str | None, named: Sequence[str]
+) -> list[str]:
+    """The one-way changes that are asked for, also those that a resumed run was asked for before.
+
+    Raises:
+        UsageError: a name means nothing in this plan.
+        RefusedError: without a name there is nothing to do.
+    """
+    before = fold(resume, desk.store.entries(resume)).allowed if resume else set()
+    every = sorted({*before, *named})
+    check_named(plan, waves, every)
+    return every
+
+
+def _confirm(screen: Screen, plan: Plan, waves: list[int] | None, named: Sequence[str]) -> None:
     """Ask for the first letters of the plan.
 
     Raises:
         RefusedError: something else was typed, or nobody is there to ask.
     """
-    chosen = [w for w in plan.waves if waves is None or w.number in waves]
-    changes = [c for w in chosen for c in w.changes]
+    changes = asked_for(plan, waves, named)
+    one_way = [c for c in changes if c.irreversible]
     kinds = Counter(c.kind for c in changes)
     instances, refreshes = kinds["instance-options"], kinds["instance-refresh"]
-    others = len(changes) - instances - refreshes
+    others = len(changes) - instances - refreshes - len(one_way)
     parts = [count(instances, "instance")] if instances else []
     if refreshes:
         parts.append(f"{count(refreshes, 'group')} by instance refresh")
     if others:
         parts.append(count(others, "launch setting"))
+    if one_way:
+        parts.append(count(len(one_way), "one-way door"))
     accounts = {c.account for c in changes}
     prefix = plan.digest[:_TYPED]
     if not sys.stdin.isatty():
         raise RefusedError(
             "nobody confirmed the plan", hint="add --yes where no person is at the terminal"
         )
+    told = [f"one way: {describe(change)}. {undo_words(change)}" for change in one_way]
     screen.ask(
-        f"Changes {joined(parts)} in {count(len(accounts), 'account')}.",
+        "\n".join([*told, f"Changes {joined(parts)} in {count(len(accounts), 'account')}."]),
         f"Type the first four letters of the plan ({prefix}): ",
     )
     if sys.stdin.readline().strip() != prefix:
@@ -160,6 +188,7 @@ def _dry_run(
     desk: Desk,
     plan: Plan,
     waves: list[int] | None,
+    named: list[str],
     role_name: str | None,
     output: str,
 ) -> int:
@@ -169,8 +198,8 @@ def _dry_run(
     pretence = Pretence(reach.fleet)
     ledger = Ledger(ScratchJournal(clock), clock, "dry-run", teller(screen, plan))
     ledger.inherit(plan, desk.store)
-    check_needs(plan, waves, ledger)
-    ledger.start("dry-run", plan, waves)
+    check_needs(plan, waves, ledger, named)
+    ledger.start("dry-run", plan, waves, named)
     site = Site(
         fleet=pretence,
         control=pretence,
@@ -191,9 +220,23 @@ def _dry_run(
             f"{summary(ledger.progress)}, all in pretence; ",
             "nothing was changed",
         )
+        _left_out(screen, ledger, plan)
         if finished:
             screen.next("the same without --dry-run")
     return Exit.OK if finished else Exit.STOPPED
+
+
+def _left_out(screen: Screen, ledger: Ledger, plan: Plan) -> None:
+    """The one-way changes that nobody asked for."""
+    progress = ledger.progress
+    left = left_out(plan, progress.waves, progress.allowed)
+    if left:
+        first = left[0].resource
+        screen.line(
+            ("left out: ", "bold"),
+            f"{count(len(left), 'one-way change')}, not asked for by name: "
+            f"{short(c.resource for c in left)} (--allow-irreversible {first})",
+        )
 
 
 def _end(
@@ -207,6 +250,7 @@ def _end(
             screen.line(("stopped: ", "bold red"), why_stopped(ledger.entries(progress.run)))
         head = "done so far: " if not finished else "finished: "
         screen.line((head, "bold"), summary(progress))
+        _left_out(screen, ledger, plan)
     if finished:
         screen.next(f"imdsctl verify {progress.run}")
         return Exit.OK
