@@ -164,7 +164,7 @@ def _confirm(screen: Screen, plan: Plan, waves: list[int] | None, named: Sequenc
     if others:
         parts.append(count(others, "launch setting"))
     if one_way:
-        parts.append(count(len(one_way), "one-way door"))
+        parts.append(count(len(one_way), "one-way setting"))
     accounts = {c.account for c in changes}
     prefix = plan.digest[:_TYPED]
     if not sys.stdin.isatty():

@@ -2,6 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from itertools import zip_longest
 
 from imdsctl.cli.screen import STYLES, Screen, at, count, joined, short, span
 from imdsctl.model.plan import Change, Held, Plan, Wave
@@ -44,17 +45,20 @@ def _one_way(screen: Screen, changes: Sequence[Change]) -> None:
         return
     screen.line(
         (" one way   ", "bold red"),
-        f"{count(len(changes), 'change')}   each only with --allow-irreversible and its name",
+        f"{count(len(changes), 'change')} (wave {ONE_WAY_WAVE}), each only with "
+        "--allow-irreversible and its name",
         hang=_COLUMN,
     )
     pad = " " * _COLUMN
     shown = changes if screen.verbose else changes[:_ONE_WAY_SHOWN]
     for place in dict.fromkeys(str(c.cell) for c in shown):
         screen.line(f"{pad}{place}")
-        for change in shown:
-            if str(change.cell) == place:
-                screen.line(f"{pad}  ! {describe(change)}", hang=_COLUMN + 6)
-                screen.line(f"{pad}    {undo_words(change)}", hang=_COLUMN + 4)
+        here = [change for change in shown if str(change.cell) == place]
+        for change, after in zip_longest(here, here[1:]):
+            screen.line(f"{pad}  ! {describe(change)}", hang=_COLUMN + 6)
+            words = undo_words(change)
+            if after is None or undo_words(after) != words:
+                screen.line(f"{pad}    {words}", hang=_COLUMN + 4)
     if len(changes) > len(shown):
         screen.line(f"{pad}and {len(changes) - len(shown):,} more: imdsctl plan -v")
 
