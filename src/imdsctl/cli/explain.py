@@ -75,7 +75,8 @@ def explain(
         _show(screen, answer)
     if len(documents) > _SHOWN:
         screen.line(f"and {len(documents) - _SHOWN:,} more: imdsctl explain {resource} -o json")
-    _next(screen, documents[0])
+    open_ones = [one for one in documents if one["verdict"]["status"] != "done"]
+    _next(screen, (open_ones or documents)[0])
     return Exit.OK
 
 

@@ -87,7 +87,7 @@ def document(store: Store) -> dict[str, Any]:
                 record.item.enforced == "enabled" for record in store.view("account-defaults")
             ),
         },
-        "images": _images(store),
+        "images": _images(store, paths),
         "accounts": sorted({cell.account for cell in cells}),
         "regions": sorted({cell.region for cell in cells} - {NOT_THERE}),
         "unreadable": [
@@ -121,7 +121,7 @@ def show(screen: Screen, store: Store) -> bool:
         + f"{count(len({d.account for d in defaults}), 'account')} × "
         f"{count(len({d.region for d in defaults}), 'region')}",
     )
-    _show_images(screen, store)
+    _show_images(screen, _images(store, paths))
     failures = unreadable_in(store)
     show_unreadable(screen, failures)
     if unfinished(scan):
@@ -134,12 +134,12 @@ def show(screen: Screen, store: Store) -> bool:
     return not failures and not unfinished(scan)
 
 
-def _images(store: Store) -> dict[str, Any]:
+def _images(store: Store, paths: list[LaunchPath]) -> dict[str, Any]:
     """The own images, and which of those without ImdsSupport something launches."""
     records = [record for record in store.view("images") if record.item.own]
     uses = image_uses(
         records,
-        launch_paths(store),
+        paths,
         store.view("launch-templates"),
         store.view("launch-configurations"),
         (),
@@ -161,8 +161,7 @@ def _images(store: Store) -> dict[str, Any]:
     }
 
 
-def _show_images(screen: Screen, store: Store) -> None:
-    found = _images(store)
+def _show_images(screen: Screen, found: dict[str, Any]) -> None:
     if not found["own"]:
         return
     launched = found["launched"]
