@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from imdsctl.judge.fleet import judge_cell
-from imdsctl.model.cell import CellEvidence, JudgedCell
+from imdsctl.model.cell import CellEvidence, JudgedCell, StandingRun
 from imdsctl.model.evidence import (
     AccountDefaults,
     Calls,
@@ -16,6 +16,7 @@ from imdsctl.model.evidence import (
     Group,
     GroupMember,
     GroupSpec,
+    Image,
     Instance,
     LaunchConfiguration,
     Metric,
@@ -63,7 +64,23 @@ class Fleet:
     defaults: AccountDefaults | None = field(
         default_factory=lambda: AccountDefaults(account=ACCOUNT, region=REGION, options=V2)
     )
+    images: list[Image] = field(default_factory=list)
+    standing: list[StandingRun] = field(default_factory=list)
     unreadable: dict[str, str] = field(default_factory=dict)
+    cell: Cell = CELL
+
+    def image(self, name: str, **rest: Any) -> str:
+        """An image of the account's own, without ImdsSupport."""
+        self.images.append(
+            Image(
+                id=f"ami-{name}",
+                account=self.cell.account,
+                region=self.cell.region,
+                name=name,
+                **{"owner": self.cell.account, **rest},
+            )
+        )
+        return f"ami-{name}"
 
     def instance(
         self,
@@ -105,7 +122,9 @@ class Fleet:
         )
         return instance_id
 
-    def template(self, name: str, *versions: MetadataOptions, default: int = 1) -> str:
+    def template(
+        self, name: str, *versions: MetadataOptions, default: int = 1, image: str | None = None
+    ) -> str:
         """A template with these versions, from number 1 up."""
         self.templates += [
             TemplateVersion(
@@ -117,6 +136,7 @@ class Fleet:
                 default=number == default,
                 latest=number == len(versions),
                 options=options,
+                image=image,
             )
             for number, options in enumerate(versions, 1)
         ]
@@ -132,11 +152,17 @@ class Fleet:
         configuration: str | None = None,
         tags: dict[str, str] | None = None,
         options: Mapping[str, Any] | None = None,
+        image: str = "",
     ) -> list[str]:
         """A group of alike instances; a spec is `template:version`, the first the main one."""
         members = [
             self.instance(
-                f"i-{name}{number}", called=called, launched=launched, group=name, options=options
+                f"i-{name}{number}",
+                called=called,
+                launched=launched,
+                group=name,
+                options=options,
+                image=image,
             )
             for number in range(1, size + 1)
         ]
@@ -162,28 +188,36 @@ class Fleet:
         )
         return members
 
-    def configuration(self, name: str, options: MetadataOptions = OPEN) -> None:
+    def configuration(
+        self, name: str, options: MetadataOptions = OPEN, image: str | None = None
+    ) -> None:
         """A launch configuration."""
         self.configurations.append(
-            LaunchConfiguration(name=name, account=ACCOUNT, region=REGION, options=options)
+            LaunchConfiguration(
+                name=name, account=ACCOUNT, region=REGION, options=options, image=image
+            )
         )
 
-    def account_default(self, options: MetadataOptions, managed_by: str = "account") -> None:
+    def account_default(
+        self, options: MetadataOptions, managed_by: str = "account", **rest: Any
+    ) -> None:
         """The account default, in place of one that requires tokens already."""
         self.defaults = AccountDefaults(
-            account=ACCOUNT, region=REGION, options=options, managed_by=managed_by
+            account=ACCOUNT, region=REGION, options=options, managed_by=managed_by, **rest
         )
 
     def evidence(self) -> CellEvidence:
         """All of it, as it would come out of the store."""
         return CellEvidence(
-            cell=CELL,
+            cell=self.cell,
             instances=_recorded("i", self.instances),
             calls={r.item.id: r for r in _recorded("c", self.calls.values())},
             templates=_recorded("t", self.templates),
             configurations=_recorded("l", self.configurations),
             groups=_recorded("g", self.groups),
             defaults=_recorded("d", [self.defaults])[0] if self.defaults else None,
+            images=_recorded("a", self.images),
+            standing=self.standing,
             unreadable=self.unreadable,
         )
 
@@ -267,5 +301,7 @@ def reordered(fleet: Fleet, orders: Sequence[int]) -> Fleet:
             for g in turned(fleet.groups, fourth)
         ],
         defaults=fleet.defaults,
+        images=turned(fleet.images, third),
+        standing=fleet.standing,
         unreadable=fleet.unreadable,
     )
