@@ -3,7 +3,7 @@
 Their verdict is the planner's word: done, planned, or held with its reasons.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
@@ -13,7 +13,7 @@ from imdsctl.cli.wiring import Desk
 from imdsctl.judge.images import ImageUse
 from imdsctl.model.cell import JudgedCell
 from imdsctl.model.evidence import AccountDefaults, Cell, Image, Recorded
-from imdsctl.model.plan import Change, Held, Plan
+from imdsctl.model.plan import Plan
 from imdsctl.model.verdict import Confidence, Reason, Status
 from imdsctl.planner.build import build_plan
 from imdsctl.planner.images import region_uses
@@ -47,13 +47,13 @@ def settings(
 
 
 def _judged(desk: Desk, region: str, accounts: set[str] | None) -> list[JudgedCell]:
-    now = desk.clock.now()
-    return [
-        judged
+    cells = [
+        cell
         for cell in desk.store.cells()
         if cell.region == region and (accounts is None or cell.account in accounts)
-        for judged in judge_store(desk.store, desk.store, desk.policy, now, cell)
     ]
+    now = desk.clock.now()
+    return list(judge_store(desk.store, desk.store, desk.policy, now, cells=cells))
 
 
 class _Word(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,16 +70,12 @@ def _planned(desk: Desk, cells: Sequence[JudgedCell]) -> Plan:
 
 
 def _word(plan: Plan, cell: Cell, kind: str, resource: str) -> _Word:
-    changes: Mapping[tuple[Cell, str, str], Change] = {
-        (c.cell, c.kind, c.resource): c for c in plan.changes().values()
-    }
-    if (change := changes.get((cell, kind, resource))) is not None:
-        return _Word(status="ready", reasons=[Reason(rule=kind, summary=change.reason)])
-    held: Mapping[tuple[str, str, str], Held] = {
-        (h.account, h.region, h.resource): h for h in plan.held
-    }
-    if (one := held.get((*cell, resource))) is not None:
-        return _Word(status=one.status, reasons=one.reasons)
+    for change in plan.changes().values():
+        if (change.cell, change.kind, change.resource) == (cell, kind, resource):
+            return _Word(status="ready", reasons=[Reason(rule=kind, summary=change.reason)])
+    for one in plan.held:
+        if (one.account, one.region, one.resource) == (*cell, resource):
+            return _Word(status=one.status, reasons=one.reasons)
     return _Word(status="unknown", reasons=[Reason(rule=kind, summary="Nothing is planned.")])
 
 

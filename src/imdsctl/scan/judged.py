@@ -112,16 +112,24 @@ def evidence_since(store: Store) -> datetime:
 
 
 def judge_store(
-    store: Store, journal: Journal, policy: Policy, now: datetime, cell: Cell | None = None
+    store: Store,
+    journal: Journal,
+    policy: Policy,
+    now: datetime,
+    cell: Cell | None = None,
+    *,
+    cells: Sequence[Cell] | None = None,
 ) -> Iterator[JudgedCell]:
-    """The verdicts on every cell in the store, or on one."""
+    """The verdicts on every cell in the store, on one, or on some."""
     failed, standing = told_by_runs(journal)
     why: dict[Cell, dict[str, str]] = {}
     read = {(r.account, r.region, r.what) for r in store.readings()}
     for failure in unreadable_in(store):
         where = Cell(failure.account, failure.region)
         why.setdefault(where, {})[failure.what] = failure.why
-    for one in [cell] if cell else store.cells():
+    if cells is None:
+        cells = [cell] if cell else store.cells()
+    for one in cells:
         # A reading that never ended (a scan that was killed) must not look like "there are none".
         for what in ITEM_OF:
             if (*one, what) not in read:
