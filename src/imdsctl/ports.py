@@ -93,8 +93,10 @@ class Fleet(Protocol):
         """The account-level defaults of the region."""
         ...
 
-    def images(self, cell: Cell, ids: Sequence[str]) -> Iterator[list[Image] | Unreadable]:
-        """Those of `ids` that can be seen."""
+    def images(
+        self, cell: Cell, ids: Sequence[str], *, own: bool = False
+    ) -> Iterator[list[Image] | Unreadable]:
+        """Those of `ids` that can be seen; with `own` all of the account's own as well."""
         ...
 
     def nodegroups(
@@ -253,7 +255,14 @@ class Control(Protocol):
         ...
 
     def set_account_defaults(self, cell: Cell, members: Mapping[str, str | int]) -> Outcome:
-        """ModifyInstanceMetadataDefaults; `no-preference` and -1 take a member back."""
+        """ModifyInstanceMetadataDefaults; `no-preference` and -1 take a member back.
+
+        Refused where this version of botocore does not know `http_tokens_enforced`.
+        """
+        ...
+
+    def set_imds_support(self, cell: Cell, image: str) -> Outcome:
+        """ModifyImageAttribute: ImdsSupport v2.0, which nothing takes back."""
         ...
 
     def create_template_version(
@@ -542,8 +551,13 @@ class Journal(Protocol):
         """All runs, newest first."""
         ...
 
-    def start(self, run: str, plan: Plan, waves: list[int] | None) -> None:
-        """Keep the plan and write the first entry."""
+    def start(
+        self, run: str, plan: Plan, waves: list[int] | None, allowed: Sequence[str] = ()
+    ) -> None:
+        """Keep the plan and write the first entry.
+
+        `allowed` are the one-way changes that were asked for by name.
+        """
         ...
 
     def plan_of(self, run: str) -> Plan:

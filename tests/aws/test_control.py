@@ -1,19 +1,24 @@
 """Changes: one call each, sent as it must be, and an outcome that says what is certain."""
 
+import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.loaders import create_loader
 
 from aws.scripted_aws import (
     CELL,
+    ManualClock,
     Reply,
     ScriptedAws,
     error,
     query_error,
 )
+from imdsctl.aws.model import prune
 from imdsctl.aws.translation import UntranslatableError, template_data
-from imdsctl.aws.wiring import Aws
+from imdsctl.aws.wiring import Aws, connect
 from imdsctl.model.evidence import Cell, TemplateSpec
 from imdsctl.model.options import MetadataOptions
 from imdsctl.ports import Done, Outcome, Refused, Throttled, Unanswered
@@ -131,6 +136,36 @@ def test_account_defaults_that_aws_did_not_set_are_refused(aws: Aws, scripted: S
     scripted.answers("ModifyInstanceMetadataDefaults", Reply("<R><return>false</return></R>"))
     outcome = aws.control.set_account_defaults(CELL, {"http_tokens": "required"})
     assert isinstance(outcome, Refused)
+
+
+def test_imds_support_is_set_on_the_image_and_nothing_else(aws: Aws, scripted: ScriptedAws) -> None:
+    scripted.answers("ModifyImageAttribute", Reply("<R><return>true</return></R>"))
+    assert aws.control.set_imds_support(CELL, "ami-1") == Done()
+    assert asked(scripted, "ModifyImageAttribute") == {
+        "ImageId": "ami-1",
+        "ImdsSupport.Value": "v2.0",
+    }
+
+
+def test_an_older_botocore_is_not_sent_what_it_does_not_know(
+    scripted: ScriptedAws, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = create_loader().load_service_model("ec2", "service-2")
+    prune("ec2", model)
+    request = model["operations"]["ModifyInstanceMetadataDefaults"]["input"]["shape"]
+    del model["shapes"][request]["members"]["HttpTokensEnforced"]
+    folder = tmp_path / "ec2" / "2016-11-15"
+    folder.mkdir(parents=True)
+    (folder / "service-2.json").write_text(json.dumps(model))
+    monkeypatch.setenv("AWS_DATA_PATH", str(tmp_path))
+    old = connect(role_name=None, clock=ManualClock())
+    outcome = old.control.set_account_defaults(CELL, {"http_tokens_enforced": "enabled"})
+    assert isinstance(outcome, Refused)
+    assert "update botocore" in outcome.message
+    assert "ModifyInstanceMetadataDefaults" not in {a.operation for a in scripted.asked}
+    # What it does know goes through.
+    scripted.answers("ModifyInstanceMetadataDefaults", Reply("<R><return>true</return></R>"))
+    assert old.control.set_account_defaults(CELL, {"http_tokens": "required"}) == Done()
 
 
 def _source(devices: str = "") -> Reply:

@@ -16,6 +16,7 @@ from aws.scripted_aws import (
     instances_page,
     query_error,
 )
+from imdsctl.aws import values
 from imdsctl.aws.wiring import Aws, connect
 from imdsctl.model.diagnostics import NoAwsError, UsageError
 from imdsctl.model.evidence import Cell, GroupSpec, Instance, TemplateSpec, Unreadable
@@ -416,6 +417,67 @@ def test_images_that_are_gone_do_not_hide_the_others(aws: Aws, scripted: Scripte
     (asked,) = [a.parameters for a in scripted.asked if a.operation == "DescribeImages"]
     assert asked["Filter.1.Name"] == "image-id"
     assert [asked["Filter.1.Value.1"], asked["Filter.1.Value.2"]] == ["ami-1", "ami-2"]
+
+
+def _image(image: str, owner: str = OWN, more: str = "") -> str:
+    return (
+        f"<item><imageId>{image}</imageId><name>{image}</name>"
+        f"<imageOwnerId>{owner}</imageOwnerId>{more}</item>"
+    )
+
+
+def _images(*items: str, token: str = "") -> Reply:
+    more = f"<nextToken>{token}</nextToken>" if token else ""
+    return Reply(
+        f"<DescribeImagesResponse><imagesSet>{''.join(items)}</imagesSet>{more}"
+        "</DescribeImagesResponse>"
+    )
+
+
+def test_own_images_are_read_whole_and_those_of_others_only_by_id(
+    aws: Aws, scripted: ScriptedAws
+) -> None:
+    scripted.answers(
+        "DescribeImages",
+        _images(_image("ami-1"), token="more"),
+        _images(_image("ami-2", more="<imageState>disabled</imageState><isPublic>true</isPublic>")),
+        _images(_image("ami-9", owner="137112412989")),
+    )
+    pages = aws.fleet.images(CELL, ["ami-1", "ami-9"], own=True)
+    found = {image.id: image for page in pages if isinstance(page, list) for image in page}
+    assert {key: one.own for key, one in found.items()} == {
+        "ami-1": True,
+        "ami-2": True,
+        "ami-9": False,
+    }
+    assert (found["ami-2"].state, found["ami-2"].public) == ("disabled", True)
+    first, second, third = (a.parameters for a in scripted.asked if a.operation == "DescribeImages")
+    assert first["Owner.1"] == second["Owner.1"] == "self"
+    assert (first["IncludeDisabled"], second["NextToken"]) == ("true", "more")
+    assert "Owner.1" not in third
+    assert [v for k, v in third.items() if k.startswith("Filter.1.Value")] == ["ami-9"]
+
+
+def test_own_images_that_cannot_be_listed_are_no_empty_list(
+    aws: Aws, scripted: ScriptedAws
+) -> None:
+    scripted.answers("DescribeImages", error("UnauthorizedOperation", 403))
+    (page,) = aws.fleet.images(CELL, ["ami-1"], own=True)
+    assert isinstance(page, Unreadable)
+
+
+@pytest.mark.parametrize("inside", [True, False])
+def test_who_manages_the_defaults_is_read_wherever_aws_says_it(*, inside: bool) -> None:
+    """The API's model has it inside of the level, the documentation's sample beside it."""
+    said = {"ManagedBy": "declarative-policy", "ManagedExceptionMessage": " ask cloud-platform "}
+    level = {"HttpTokens": "required", "HttpTokensEnforced": "enabled"}
+    answer = {"AccountLevel": {**level, **said}} if inside else {"AccountLevel": level, **said}
+    found = values.account_defaults(answer, CELL)
+    assert (found.managed_by, found.managed_message) == (
+        "declarative-policy",
+        "ask cloud-platform",
+    )
+    assert found.enforced == "enabled"
 
 
 def test_no_log_of_any_level_has_credentials_or_user_data(

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from policy_judges import ALLOW_ALL, findings, needs_evaluator, needs_linter, results, simulation
 from real_hosts import need_hosts
-from whole_run import OWN, SMALL_FLEET, Answer, Operator
+from whole_run import OWN, SMALL_FLEET, Answer, Operator, client, states_of
 
 from imdsctl.aws.model import CHANGE, READ
 from imdsctl.cli.app import COMMANDS as REGISTERED
@@ -179,7 +179,9 @@ def recorded(request: pytest.FixtureRequest, operator: Operator, simulated_aws: 
     """A whole migration and its way back, in two accounts, with every command's calls recorded."""
     other_account = '[[account]]\nid = "222222222222"'
     fleet = SMALL_FLEET.replace(other_account, OWNED + other_account)
-    recorder = Recorder(simulated_aws(fleet + NODES))
+    aws = simulated_aws(fleet + NODES)
+    spare = client("ec2", "eu-central-1").register_image(Name="spare", RootDeviceName="/dev/xvda")
+    recorder = Recorder(aws)
     operator.settings(f'[plan]\nexisting = "{request.param}"\n')
     assert recorder.after("scan", operator.scan_all()).code == 0
     for offline in (("status",), ("plan", "-f", str(operator.plan_file)), ("check",)):
@@ -189,7 +191,21 @@ def recorded(request: pytest.FixtureRequest, operator: Operator, simulated_aws: 
     assert recorder.after("verify", operator("verify", run)).code == 0
     recorder.after("guard", operator("guard", "preflight"))
     assert recorder.after("rollback", operator("rollback", run, "--yes")).code == 0
+    _through_the_one_way_doors(operator, recorder, spare["ImageId"])
     return recorder
+
+
+def _through_the_one_way_doors(operator: Operator, recorder: Recorder, image: str) -> None:
+    """Enforcement where nothing runs, and an image that nobody launches."""
+    doors = (image, f"{OWN}/eu-central-1")
+    assert recorder.after("scan", operator.scan_all()).code == 0
+    operator.plan("--enforce", "--only", *doors)
+    applied = operator.apply("--allow-irreversible", *doors)
+    assert recorder.after("apply one way", applied).code == 0
+    assert set(states_of(applied).values()) == {"applied"}
+    assert recorder.after("verify", operator("verify")).code == 0
+    back = operator("rollback", "--yes", "-o", "json")
+    assert recorder.after("rollback one way", back).code == 1, "the image stays as it is"
 
 
 def test_no_policy_is_too_short_or_too_long(recorded: Recorder) -> None:
@@ -200,6 +216,17 @@ def test_no_policy_is_too_short_or_too_long(recorded: Recorder) -> None:
         assert spare == set(), f"{command}: the policy is too long"
     for command in set(recorded.seen) & set(OFFLINE):
         assert recorded.seen[command] == set()
+
+
+def test_the_one_way_doors_take_a_policy_of_their_own(recorded: Recorder) -> None:
+    made = {c: recorded.seen[f"{c} one way"] - NEEDS_NO_PERMISSION for c in CHANGING}
+    for command in CHANGING:
+        assert made[command] <= allowed(command) | allowed("enforce")
+    # The account default is in both, each time for other members (see the conditions).
+    assert made["apply"] - allowed("apply") == {"ec2:ModifyImageAttribute", "ec2:DescribeImages"}
+    # The doors of the test are in the own account.
+    assert allowed("enforce") - {"sts:AssumeRole"} <= made["apply"]
+    assert "ec2:ModifyImageAttribute" not in allowed("change")
 
 
 def test_what_fails_is_taken_back_within_the_policy(operator: Operator, simulated_aws: Any) -> None:
@@ -358,6 +385,7 @@ def test_an_independent_evaluator_lets_every_call_through_and_no_other() -> None
             "arn:aws:autoscaling:eu-west-1:111111111111:autoScalingGroup:0:autoScalingGroupName/web"
         ),
         "iam:PassRole": "arn:aws:iam::111111111111:role/web",
+        "ec2:ModifyImageAttribute": "arn:aws:ec2:eu-west-1::image/ami-0123456789abcdef0",
         "ec2:DescribeInstances": "*",
     }
     enforced = {"ec2:Attribute/HttpTokensEnforced": "enabled"}
@@ -375,6 +403,8 @@ def test_an_independent_evaluator_lets_every_call_through_and_no_other() -> None
         ("enforce", "ec2:ModifyInstanceMetadataDefaults", enforced, True),
         ("enforce", "ec2:ModifyInstanceMetadataDefaults", {}, False),
         ("enforce", "ec2:ModifyInstanceMetadataOptions", {}, False),
+        ("enforce", "ec2:ModifyImageAttribute", {}, True),
+        ("apply", "ec2:ModifyImageAttribute", {}, False),
     ]
     simulations = [
         simulation(

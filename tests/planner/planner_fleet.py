@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from imdsctl.judge.fleet import judge_cell
-from imdsctl.model.cell import CellEvidence, JudgedCell
+from imdsctl.model.cell import CellEvidence, JudgedCell, StandingRun
 from imdsctl.model.evidence import (
     AccountDefaults,
     Calls,
@@ -18,6 +18,7 @@ from imdsctl.model.evidence import (
     Group,
     GroupMember,
     GroupSpec,
+    Image,
     Instance,
     LaunchConfiguration,
     Metric,
@@ -69,7 +70,23 @@ class Fleet:
     )
     environments: list[Environment] = field(default_factory=list)
     providers: list[CapacityProvider] = field(default_factory=list)
+    images: list[Image] = field(default_factory=list)
+    standing: list[StandingRun] = field(default_factory=list)
     unreadable: dict[str, str] = field(default_factory=dict)
+    cell: Cell = CELL
+
+    def image(self, name: str, **rest: Any) -> str:
+        """An image of the account's own, without ImdsSupport."""
+        self.images.append(
+            Image(
+                id=f"ami-{name}",
+                account=self.cell.account,
+                region=self.cell.region,
+                name=name,
+                **{"owner": self.cell.account, **rest},
+            )
+        )
+        return f"ami-{name}"
 
     def instance(
         self,
@@ -111,7 +128,9 @@ class Fleet:
         )
         return instance_id
 
-    def template(self, name: str, *versions: MetadataOptions, default: int = 1) -> str:
+    def template(
+        self, name: str, *versions: MetadataOptions, default: int = 1, image: str | None = None
+    ) -> str:
         """A template with these versions, from number 1 up."""
         self.templates += [
             TemplateVersion(
@@ -123,6 +142,7 @@ class Fleet:
                 default=number == default,
                 latest=number == len(versions),
                 options=options,
+                image=image,
             )
             for number, options in enumerate(versions, 1)
         ]
@@ -138,11 +158,17 @@ class Fleet:
         configuration: str | None = None,
         tags: dict[str, str] | None = None,
         options: Mapping[str, Any] | None = None,
+        image: str = "",
     ) -> list[str]:
         """A group of alike instances; a spec is `template:version`, the first the main one."""
         members = [
             self.instance(
-                f"i-{name}{number}", called=called, launched=launched, group=name, options=options
+                f"i-{name}{number}",
+                called=called,
+                launched=launched,
+                group=name,
+                options=options,
+                image=image,
             )
             for number in range(1, size + 1)
         ]
@@ -187,10 +213,14 @@ class Fleet:
             CapacityProvider(name=group, account=ACCOUNT, region=REGION, group=group, **said)
         )
 
-    def configuration(self, name: str, options: MetadataOptions = OPEN) -> None:
+    def configuration(
+        self, name: str, options: MetadataOptions = OPEN, image: str | None = None
+    ) -> None:
         """A launch configuration."""
         self.configurations.append(
-            LaunchConfiguration(name=name, account=ACCOUNT, region=REGION, options=options)
+            LaunchConfiguration(
+                name=name, account=ACCOUNT, region=REGION, options=options, image=image
+            )
         )
 
     def nodegroup(self, name: str, own: str | None, group: str, **rest: Any) -> list[str]:
@@ -215,16 +245,18 @@ class Fleet:
         tags = {"eks:nodegroup-name": name, "eks:cluster-name": "shop"}
         return self.group(f"eks-{name}", group, tags=tags, **rest)
 
-    def account_default(self, options: MetadataOptions, managed_by: str = "account") -> None:
+    def account_default(
+        self, options: MetadataOptions, managed_by: str = "account", **rest: Any
+    ) -> None:
         """The account default, in place of one that requires tokens already."""
         self.defaults = AccountDefaults(
-            account=ACCOUNT, region=REGION, options=options, managed_by=managed_by
+            account=ACCOUNT, region=REGION, options=options, managed_by=managed_by, **rest
         )
 
     def evidence(self) -> CellEvidence:
         """All of it, as it would come out of the store."""
         return CellEvidence(
-            cell=CELL,
+            cell=self.cell,
             instances=_recorded("i", self.instances),
             calls={r.item.id: r for r in _recorded("c", self.calls.values())},
             templates=_recorded("t", self.templates),
@@ -234,6 +266,8 @@ class Fleet:
             defaults=_recorded("d", [self.defaults])[0] if self.defaults else None,
             environments=_recorded("e", self.environments),
             capacity_providers=_recorded("p", self.providers),
+            images=_recorded("a", self.images),
+            standing=self.standing,
             unreadable=self.unreadable,
         )
 
@@ -318,5 +352,7 @@ def reordered(fleet: Fleet, orders: Sequence[int]) -> Fleet:
         ],
         nodegroups=turned(fleet.nodegroups, second),
         defaults=fleet.defaults,
+        images=turned(fleet.images, third),
+        standing=fleet.standing,
         unreadable=fleet.unreadable,
     )

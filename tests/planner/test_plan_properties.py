@@ -4,11 +4,11 @@ from typing import Any
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from planner_fleet import NOW, OLD, OPEN, SEEN, V1, V2, Fleet, policy, reordered
+from planner_fleet import ACCOUNT, NOW, OLD, OPEN, SEEN, V1, V2, Fleet, policy, reordered
 
-from imdsctl.model.cell import JudgedCell
+from imdsctl.model.cell import JudgedCell, StandingRun
 from imdsctl.model.options import MetadataOptions
-from imdsctl.model.plan import Change, Plan
+from imdsctl.model.plan import ONE_WAY, Change, Plan
 from imdsctl.model.policy import Policy
 from imdsctl.planner.build import build_plan
 
@@ -23,6 +23,29 @@ CALLED = st.sampled_from([0, 0, 0, 0, 3, None])
 LAUNCHED = st.sampled_from([SEEN, SEEN, OLD, NOW.replace(month=11, day=1, hour=20)])
 
 
+def _nodegroup(draw: st.DrawFn, fleet: Fleet) -> None:
+    if draw(st.booleans()):
+        fleet.template("eks-blue", draw(SAID))
+        fleet.nodegroup(
+            "blue",
+            draw(st.sampled_from(["web:1", "web:1", "web:2", "web:9", None])),
+            "eks-blue:1",
+            called=draw(CALLED),
+            launched=draw(LAUNCHED),
+            size=draw(st.integers(0, 3)),
+        )
+
+
+def _images(draw: st.DrawFn, fleet: Fleet) -> None:
+    for name in draw(st.lists(st.sampled_from(["golden", "spare"]), unique=True)):
+        fleet.image(
+            name,
+            public=draw(st.sampled_from([False, False, False, True])),
+            imds_support=draw(st.sampled_from([None, None, "v2.0"])),
+            owner=draw(st.sampled_from([ACCOUNT, ACCOUNT, ACCOUNT, "137112412989"])),
+        )
+
+
 @st.composite
 def fleets(draw: st.DrawFn) -> Fleet:
     fleet = Fleet()
@@ -35,7 +58,12 @@ def fleets(draw: st.DrawFn) -> Fleet:
         fleet.defaults = None
     for name in TEMPLATES:
         versions = draw(st.lists(SAID, min_size=1, max_size=3))
-        fleet.template(name, *versions, default=draw(st.integers(1, len(versions))))
+        fleet.template(
+            name,
+            *versions,
+            default=draw(st.integers(1, len(versions))),
+            image=draw(st.sampled_from([None, "ami-golden", "resolve:ssm:/golden"])),
+        )
     fleet.configuration("old", draw(SAID))
     for number in range(draw(st.integers(0, 4))):
         specs = draw(st.lists(SPECS, max_size=3))
@@ -51,21 +79,13 @@ def fleets(draw: st.DrawFn) -> Fleet:
         )
         if members and not draw(st.integers(0, 4)):
             fleet.calls.pop(members[-1])
-    if draw(st.booleans()):
-        fleet.template("eks-blue", draw(SAID))
-        fleet.nodegroup(
-            "blue",
-            draw(st.sampled_from(["web:1", "web:1", "web:2", "web:9", None])),
-            "eks-blue:1",
-            called=draw(CALLED),
-            launched=draw(LAUNCHED),
-            size=draw(st.integers(0, 3)),
-        )
+    _nodegroup(draw, fleet)
     for number in range(draw(st.integers(0, 4))):
         fleet.instance(
             f"i-{number}",
             called=draw(CALLED),
             launched=draw(LAUNCHED),
+            image=draw(st.sampled_from(["", "ami-golden"])),
             state=draw(st.sampled_from(["running", "running", "pending", "stopped", "terminated"])),
             options=draw(
                 st.fixed_dictionaries(
@@ -80,7 +100,12 @@ def fleets(draw: st.DrawFn) -> Fleet:
             ),
             tags=draw(st.sampled_from([{}, {"env": "dev"}, {"eks:cluster-name": "shop"}])),
         )
-    for what in ("groups", "instances", "launch-templates"):
+    _images(draw, fleet)
+    if draw(st.booleans()):
+        fleet.standing.append(
+            StandingRun(run="r1", finished=draw(st.booleans()), instances=("i-0",))
+        )
+    for what in ("groups", "instances", "launch-templates", "images"):
         if not draw(st.integers(0, 12)):
             fleet.unreadable[what] = "Throttling: later"
     return fleet
@@ -99,6 +124,7 @@ POLICIES = st.builds(
             "existing": st.sampled_from(["in-place", "refresh"]),
             "unproven_boot": st.sampled_from(["refresh", "freeze", "hold"]),
             "min_confidence": st.sampled_from(["low", "low", "medium", "high"]),
+            "enforce": st.booleans(),
         }
     ),
     st.lists(st.sampled_from(["g0", "i-1"]), max_size=1),
@@ -106,8 +132,11 @@ POLICIES = st.builds(
 ASKED = st.fixed_dictionaries(
     {},
     optional={
-        "wave": st.integers(-1, 2),
-        "only": st.lists(st.sampled_from(["g0", "g1", "lt-web", "i-0", "i-g01"]), min_size=1),
+        "wave": st.integers(-1, 3),
+        "only": st.lists(
+            st.sampled_from(["g0", "g1", "lt-web", "i-0", "i-g01", "golden", "ami-spare"]),
+            min_size=1,
+        ),
     },
 )
 # On a busy machine drawing a fleet may take long, which says nothing of the plan.
@@ -251,12 +280,16 @@ def test_what_a_change_needs_comes_earlier_in_the_plan(
 
 @given(fleets(), POLICIES)
 @thoroughly
-def test_every_change_can_be_taken_back(fleet: Fleet, chosen: Policy) -> None:
+def test_every_change_can_be_taken_back_or_is_made_only_by_name(
+    fleet: Fleet, chosen: Policy
+) -> None:
     _, plan = plan_for(fleet, chosen)
+    for wave in plan.waves:
+        for change in wave.changes:
+            assert change.irreversible == (wave.name == "one-way") == (change.kind in ONE_WAY)
+            assert change.inverse or change.kind == "image-imds-support"
+            assert change.reason
     for change in plan.changes().values():
-        assert change.inverse
-        assert not change.irreversible
-        assert change.reason
         if change.kind == "instance-options":
             assert change.inverse == change.before
 
@@ -344,3 +377,58 @@ def test_of_what_was_not_read_nothing_is_ready(fleet: Fleet, chosen: Policy) -> 
     for one in judged.paths:
         if one.path.number is None and one.path.launch_configuration is None:
             assert one.verdict.status not in ("ready", "done")
+
+
+@given(fleets(), POLICIES)
+@thoroughly
+def test_enforcement_waits_until_nothing_could_need_v1_or_its_way_back(
+    fleet: Fleet, chosen: Policy
+) -> None:
+    judged, plan = plan_for(fleet, chosen)
+    changes = plan.changes()
+    enforced = of_kind(plan, "account-enforcement")
+    assert not enforced or chosen.plan.enforce
+    for change in enforced:
+        assert not fleet.unreadable
+        assert all(run.finished for run in fleet.standing)
+        assert {v.status for v in judged.instances.values()} <= {"done"}
+        needed = {changes[need].kind for need in change.needs}
+        assert fleet.defaults is not None
+        required = fleet.defaults.options.http_tokens == "required"
+        assert required or "account-defaults" in needed
+        frozen = {
+            (changes[n].resource, changes[n].before["source"])
+            for n in change.needs
+            if changes[n].kind == "launch-template-version"
+        }
+        replaced = {changes[n].resource for n in change.needs}
+        for one in judged.paths:
+            path = one.path
+            if path.kind != "launch-configuration" and path.effective.posture == "v1-allowed":
+                assert (path.template, str(path.number)) in frozen or path.group in replaced
+
+
+@given(fleets(), POLICIES)
+@thoroughly
+def test_an_image_waits_for_everything_that_comes_from_it(fleet: Fleet, chosen: Policy) -> None:
+    judged, plan = plan_for(fleet, chosen)
+    held = {h.resource for h in plan.held}
+    planned = {c.resource: c for c in of_kind(plan, "image-imds-support")}
+    for image in fleet.images:
+        settled = image.imds_support is not None or not image.own
+        assert (image.id in planned) + (image.id in held) == (0 if settled else 1)
+    for resource, change in planned.items():
+        assert not {"images", "groups", "instances", "launch-templates"} & set(fleet.unreadable)
+        (image,) = [i for i in fleet.images if i.id == resource]
+        assert not image.public
+        for instance in fleet.instances:
+            if instance.image == resource and instance.id in judged.instances:
+                assert instance.id not in held
+        for one in judged.paths:
+            if one.path.kind != "launch-configuration" and one.path.image in (
+                resource,
+                "resolve:ssm:/golden",
+            ):
+                assert one.path.id not in held
+                v1 = one.path.effective.posture == "v1-allowed"
+                assert not v1 or any(f":{one.path.template}" in need for need in change.needs)

@@ -35,8 +35,8 @@ operator = "eks.amazonaws.com"
 
 [[account.region]]
 name = "us-east-1"
-defaults = { http_tokens = "required", managed_by = "declarative-policy" }
-"""
+defaults = { http_tokens = "required", managed_by = "declarative-policy", managed_exception_message = "ask cloud-platform" }
+"""  # noqa: E501 - a line of TOML
 
 StartAws = Callable[..., Any]
 MakeClient = Callable[..., Any]
@@ -268,13 +268,15 @@ def test_defaults_are_each_regions_own(ec2: Any, boto: MakeClient) -> None:
     assert boto("ec2", "us-east-1").get_instance_metadata_defaults()["AccountLevel"] == {
         "HttpTokens": "required",
         "ManagedBy": "declarative-policy",
+        "ManagedExceptionMessage": "ask cloud-platform",
     }
 
 
 def test_defaults_of_a_declarative_policy_cannot_be_changed(aws: Any, boto: MakeClient) -> None:
     assert aws
     client = boto("ec2", "us-east-1")
-    refusal(client.modify_instance_metadata_defaults, HttpTokens="optional")
+    code, message, _ = refusal(client.modify_instance_metadata_defaults, HttpTokens="optional")
+    assert (code, "ask cloud-platform" in message) == ("DeclarativePolicyViolation", True)
     level = client.get_instance_metadata_defaults()["AccountLevel"]
     assert level["HttpTokens"] == "required"
 

@@ -265,6 +265,32 @@ def test_imds_support_can_be_set_and_never_taken_back(ec2: Any) -> None:
     assert attribute["ImdsSupport"] == {"Value": "v2.0"}
 
 
+def test_only_launch_permissions_of_an_image_can_be_reset(ec2: Any) -> None:
+    image_id = register(ec2, "plain")
+    ec2.modify_image_attribute(ImageId=image_id, ImdsSupport={"Value": "v2.0"})
+    ec2.modify_image_attribute(
+        ImageId=image_id, LaunchPermission={"Add": [{"UserId": "222222222222"}]}
+    )
+    with pytest.raises(ClientError, match=r"InvalidParameterValue.*launchPermission"):
+        ec2.reset_image_attribute(ImageId=image_id, Attribute="imdsSupport")
+    ec2.reset_image_attribute(ImageId=image_id, Attribute="launchPermission")
+    assert support(ec2, image_id) == "v2.0"
+    permissions = ec2.describe_image_attribute(ImageId=image_id, Attribute="launchPermission")
+    assert permissions["LaunchPermissions"] == []
+
+
+def test_an_image_of_another_account_cannot_be_changed(
+    simulated_aws: StartAws, boto: MakeClient
+) -> None:
+    simulated_aws('[[account]]\nid = "111111111111"\n[[account.region]]\nname = "eu-west-1"\n')
+    ec2 = boto("ec2")
+    (amazons,) = ec2.describe_images(Owners=["amazon"])["Images"]
+    assert (amazons["Public"], amazons["OwnerId"]) == (True, "137112412989")
+    with pytest.raises(ClientError, match="AuthFailure"):
+        ec2.modify_image_attribute(ImageId=amazons["ImageId"], ImdsSupport={"Value": "v2.0"})
+    assert ec2.describe_images(Owners=["self"])["Images"] == []
+
+
 def test_an_image_is_registered_and_copied_with_its_support(ec2: Any, boto: MakeClient) -> None:
     image_id = register(ec2, "golden", ImdsSupport="v2.0")
     assert support(ec2, image_id) == "v2.0"

@@ -14,6 +14,7 @@ from imdsctl.model.evidence import (
     Environment,
     Group,
     GroupSpec,
+    Image,
     Instance,
     Nodegroup,
     TemplateSpec,
@@ -66,6 +67,7 @@ class Pretence:
         self._refreshes: dict[tuple[Cell, str], RefreshStatus] = {}
         self._updates: dict[tuple[Cell, str, str], NodegroupUpdate] = {}
         self._environment_options: dict[tuple[Cell, str], str | None] = {}
+        self._supporting: set[str] = set()
 
     def __getattr__(self, name: str) -> Any:
         """What is not pretended is read from AWS."""
@@ -89,8 +91,25 @@ class Pretence:
         found = self._fleet.account_defaults(cell)
         if isinstance(found, Unreadable):
             return found
-        options = structs.replace(found.options, **self._defaults.get(cell, {}))
-        return structs.replace(found, options=options)
+        members = dict(self._defaults.get(cell, {}))
+        enforced = members.pop("http_tokens_enforced", found.enforced)
+        options = structs.replace(found.options, **members)
+        return structs.replace(found, options=options, enforced=enforced)
+
+    def images(
+        self, cell: Cell, ids: Sequence[str], *, own: bool = False
+    ) -> Iterator[list[Image] | Unreadable]:
+        """The images with the ImdsSupport that they would have."""
+        for page in self._fleet.images(cell, ids, own=own):
+            if isinstance(page, Unreadable):
+                yield page
+            else:
+                yield [
+                    structs.replace(image, imds_support="v2.0")
+                    if image.id in self._supporting
+                    else image
+                    for image in page
+                ]
 
     def template_versions(self, cell: Cell, template: str) -> list[TemplateVersion] | Unreadable:
         """The versions that would exist."""
@@ -164,6 +183,11 @@ class Pretence:
     def set_account_defaults(self, cell: Cell, members: Mapping[str, str | int]) -> Outcome:
         """The defaults would change."""
         self._defaults.setdefault(cell, {}).update(members)
+        return Done()
+
+    def set_imds_support(self, cell: Cell, image: str) -> Outcome:
+        """The image would have it."""
+        self._supporting.add(image)
         return Done()
 
     def create_template_version(
@@ -320,9 +344,12 @@ class ScratchJournal:
         """None: a dry run is no run."""
         return []
 
-    def start(self, run: str, plan: Plan, waves: list[int] | None) -> None:
+    def start(
+        self, run: str, plan: Plan, waves: list[int] | None, allowed: Sequence[str] = ()
+    ) -> None:
         """Write the first entry."""
-        self.write(run, "started", "", {"digest": plan.digest, "waves": waves})
+        named = {"allowed": list(allowed)} if allowed else {}
+        self.write(run, "started", "", {"digest": plan.digest, "waves": waves, **named})
 
     def plan_of(self, run: str) -> Plan:
         """There is no plan to keep.

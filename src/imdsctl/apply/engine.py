@@ -9,6 +9,7 @@ from imdsctl.apply.cycle import AgentCycle
 from imdsctl.apply.gates import failing, unhealthy
 from imdsctl.apply.handler import Site, handlers
 from imdsctl.apply.ledger import Ledger
+from imdsctl.apply.oneway import is_left_out
 from imdsctl.apply.perform import Performer
 from imdsctl.apply.runbooks import Runbooks
 from imdsctl.apply.stopped import Stopped
@@ -60,9 +61,10 @@ class Engine:
         return True
 
     def _wave(self, wave: Wave) -> None:
-        first_steps = [c for c in wave.changes if c.is_first_step]
-        in_place = [c for c in wave.changes if c.kind == "instance-options" and not c.is_first_step]
-        others = [c for c in wave.changes if c.kind != "instance-options"]
+        chosen = [c for c in wave.changes if not is_left_out(c, self._ledger.progress.allowed)]
+        first_steps = [c for c in chosen if c.is_first_step]
+        in_place = [c for c in chosen if c.kind == "instance-options" and not c.is_first_step]
+        others = [c for c in chosen if c.kind != "instance-options"]
         failures = 0
         for change in others:
             failures += not self._one(change)

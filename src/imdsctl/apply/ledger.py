@@ -1,7 +1,7 @@
 """The run's journal with its state kept folded, and told to whoever watches."""
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -69,9 +69,11 @@ class Ledger:
         """All runs."""
         return self._journal.runs()
 
-    def start(self, run: str, plan: Plan, waves: list[int] | None) -> None:
+    def start(
+        self, run: str, plan: Plan, waves: list[int] | None, allowed: Sequence[str] = ()
+    ) -> None:
         """Keep the plan and write the first entry."""
-        self._journal.start(run, plan, waves)
+        self._journal.start(run, plan, waves, allowed)
         self.progress = fold(run, self._journal.entries(run))
 
     def plan_of(self, run: str) -> Plan:

@@ -10,6 +10,7 @@ from imdsctl.ports import Done, Journal, Outcome, Refused, Throttled
 _THROTTLE_TRIES = 8
 _UNANSWERED_TRIES = 4
 _LOOK_AGAIN_SECONDS = 3
+NO_WAY_BACK = "stands: it cannot be taken back"
 
 
 class Performer:
@@ -116,8 +117,8 @@ class Performer:
         """
         progress = self._site.progress(change.id)
         handler = handlers()[change.kind]
-        if change.irreversible:
-            return self._write(change, "undo-failed", detail="it cannot be taken back")
+        if change.inverse is None:
+            return self._write(change, "undo-failed", detail=NO_WAY_BACK)
         look = self._look(handler, change)
         detail = why
         if look.state == "gone":

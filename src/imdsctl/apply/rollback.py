@@ -9,11 +9,13 @@ from imdsctl.apply.perform import Performer
 from imdsctl.apply.runbooks import Runbooks
 from imdsctl.apply.stopped import Stopped
 from imdsctl.model.diagnostics import RefusedError, UsageError
-from imdsctl.model.evidence import Unreadable
-from imdsctl.model.plan import Change, Plan
-from imdsctl.ports import Fleet
+from imdsctl.model.evidence import Cell, Unreadable
+from imdsctl.model.plan import ONE_WAY, Change, Plan
+from imdsctl.model.run import fold
+from imdsctl.ports import Fleet, Journal
 
 _TAKEN = ("applied", "in-doubt")
+_ENFORCEMENT = "account-enforcement"
 
 
 def chosen(plan: Plan, ledger: Ledger, only: Iterable[str]) -> list[Change]:
@@ -36,51 +38,70 @@ def chosen(plan: Plan, ledger: Ledger, only: Iterable[str]) -> list[Change]:
     return [c for c in changes[::-1] if wanted & {c.id, c.resource, c.name}]
 
 
-def check_allowed(changes: Sequence[Change], fleet: Fleet) -> None:
+def standing(changes: Iterable[Change]) -> list[Change]:
+    """Those that nothing takes back."""
+    return [change for change in changes if change.inverse is None]
+
+
+def check_allowed(changes: Sequence[Change], fleet: Fleet, journal: Journal) -> None:
     """Refuse before anything is touched where AWS would refuse on the way.
 
     Raises:
-        RefusedError: HttpTokensEnforced forbids going back from required to optional, or the
-            account default belongs to a declarative policy, or a change cannot be taken back.
+        RefusedError: HttpTokensEnforced forbids going back to v1, or the account default belongs
+            to a declarative policy, or nothing of it can be taken back at all.
     """
-    for change in changes:
-        if change.irreversible:
-            raise RefusedError(
-                f"{change.id} cannot be taken back",
-                detail=change.reason,
-                hint="name the others with --only",
-            )
-    back_to_v1 = {c.cell for c in changes if _loosens(c)}
-    defaults = {c.cell for c in changes if c.kind == "account-defaults"}
-    for cell in sorted(back_to_v1 | defaults):
+    lasting = standing(changes)
+    if lasting and len(lasting) == len(changes):
+        names = ", ".join(c.resource for c in lasting)
+        raise RefusedError(
+            f"{names} cannot be taken back",
+            detail="ImdsSupport stays on an image once it is set (EC2 API Reference, "
+            "ModifyImageAttribute)",
+            hint="the only way back is a new image, registered from the snapshot of this one",
+        )
+    # What the rollback lifts itself, it lifts first.
+    lifted = {c.cell for c in changes if c.kind == _ENFORCEMENT}
+    to_v1 = {c.cell for c in changes if c.kind not in ONE_WAY and not _keeps_tokens(c)}
+    defaults = {c.cell for c in changes if c.kind in ("account-defaults", _ENFORCEMENT)}
+    for cell in sorted(to_v1 | defaults):
         found = fleet.account_defaults(cell)
         if isinstance(found, Unreadable):
             continue
-        if cell in back_to_v1 and found.enforced == "enabled":
-            raise RefusedError(
-                f"rollback is forbidden in {cell}: HttpTokensEnforced is enabled",
-                detail="EC2 refuses to set tokens back to optional on any instance there, and to "
-                "launch one with them",
-                hint="whoever enforced it has to disable it first "
-                "(ec2:ModifyInstanceMetadataDefaults or the organization's declarative policy)",
-            )
         if cell in defaults and found.managed_by == "declarative-policy":
             raise RefusedError(
                 f"rollback is forbidden in {cell}: a declarative policy owns the account default",
+                detail=found.managed_message,
                 hint="name the others with --only",
+            )
+        if cell in to_v1 - lifted and found.enforced == "enabled":
+            raise RefusedError(
+                f"rollback is forbidden in {cell}: HttpTokensEnforced is enabled",
+                detail="EC2 refuses to set tokens back to optional on any instance there, and "
+                "every launch that would come out on v1",
+                hint=_lift(cell, journal, managed=found.managed_by == "declarative-policy"),
             )
 
 
-_REPLACING = ("instance-refresh", "beanstalk-option")
-
-
-def _loosens(change: Change) -> bool:
-    """Whether taking it back modifies or launches an instance so that it answers IMDSv1."""
-    return change.kind in _REPLACING or (
-        change.kind == "instance-options"
-        and change.before.get("http_tokens") == "optional"
-        and change.after.get("http_tokens") == "required"
+def _lift(cell: Cell, journal: Journal, *, managed: bool) -> str:
+    """How enforcement would be switched off there."""
+    if managed:
+        return "whoever manages the organization's declarative policies has to lift it first"
+    name = "/".join(cell)
+    for run in journal.runs():
+        progress = fold(run.id, journal.entries(run.id))
+        made = {c.id for c in progress.changes.values() if c.state == "applied"}
+        for change in journal.plan_of(run.id).changes().values():
+            if change.id in made and (change.kind, change.cell) == (_ENFORCEMENT, cell):
+                return f"take that back first: imdsctl rollback {run.id} --only {name}"
+    return (
+        "whoever enforced it has to disable it first (ec2:ModifyInstanceMetadataDefaults, "
+        "HttpTokensEnforced=disabled)"
     )
+
+
+def _keeps_tokens(change: Change) -> bool:
+    """Whether an instance's way back leaves its tokens as they are now."""
+    return change.kind == "instance-options" and not change.requires_tokens
 
 
 def take_back(
@@ -89,8 +110,10 @@ def take_back(
     ledger: Ledger,
     runbooks: Runbooks,
     planned: Sequence[Change],
-) -> bool:
-    """Take all of them back; True if every one is as recorded again.
+) -> list[Change]:
+    """Take all of them back, and say which are not as recorded again.
+
+    Where enforcement cannot be lifted, EC2 would refuse the rest there, so it is left alone.
 
     Where `runbooks` are used, neighbours that a runbook can restore are restored together.
     `planned` are all the changes of the plan: executions that a killed run left under way would go
@@ -100,6 +123,7 @@ def take_back(
         KeyboardInterrupt: after the call under way was journaled; the rollback can be repeated.
     """
     performer = Performer(site, ledger)
+    enforced: set[Cell] = set()
     try:
         runbooks.take_up(planned, cancel=True)
         todo = [c for c in changes if ledger.change(c.id).state in _TAKEN]
@@ -107,18 +131,33 @@ def take_back(
             todo, lambda c: runbooks.used and c.kind == "instance-options"
         ):
             if together:
-                runbooks.take_back(list(group), {})
+                runbooks.take_back([c for c in group if not _stays(c, enforced, site, ledger)], {})
                 continue
             for change in group:
-                performer.take_back(change)
+                if _stays(change, enforced, site, ledger):
+                    continue
+                progress = performer.take_back(change)
+                if change.kind == _ENFORCEMENT and progress.state != "rolled-back":
+                    enforced.add(change.cell)
     except Stopped as stop:
         ledger.write(site.run, "stopped", "", {"detail": str(stop)})
-        return False
+        return [c for c in changes if ledger.change(c.id).state in _TAKEN]
     except KeyboardInterrupt:
         ledger.write(site.run, "interrupted", "", {})
         raise
     left = [c for c in changes if ledger.change(c.id).state in _TAKEN]
-    everything = [p for p in ledger.progress.changes.values() if p.state in _TAKEN]
-    if not left and not everything:
-        ledger.write(site.run, "rolled-back", "", {})
-    return not left
+    lasting = {c.id for c in standing(left)}
+    taken = {p.id for p in ledger.progress.changes.values() if p.state in _TAKEN}
+    if taken <= lasting:
+        stands = ", ".join(c.resource for c in standing(left))
+        ledger.write(site.run, "rolled-back", "", {"detail": f"stands: {stands}"} if stands else {})
+    return left
+
+
+def _stays(change: Change, enforced: set[Cell], site: Site, ledger: Ledger) -> bool:
+    """Whether a change is left alone, because enforcement there could not be lifted."""
+    if change.cell not in enforced or change.kind in ONE_WAY:
+        return False
+    detail = "left alone: HttpTokensEnforced is still enabled"
+    ledger.write(site.run, "undo-failed", change.id, {"detail": detail})
+    return True

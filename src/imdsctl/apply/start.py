@@ -2,11 +2,12 @@
 
 import secrets
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import islice
 
 from imdsctl.apply.ledger import Ledger
+from imdsctl.apply.oneway import is_left_out
 from imdsctl.model.diagnostics import RefusedError, UsageError
 from imdsctl.model.evidence import Cell, Unreadable
 from imdsctl.model.plan import Facts, Plan
@@ -48,8 +49,12 @@ def check_waves(plan: Plan, waves: Sequence[int] | None) -> None:
             )
 
 
-def check_needs(plan: Plan, waves: Sequence[int] | None, ledger: Ledger) -> None:
+def check_needs(
+    plan: Plan, waves: Sequence[int] | None, ledger: Ledger, allowed: Collection[str] = ()
+) -> None:
     """Refuse waves that build on others which were neither chosen nor applied before.
+
+    One-way changes that nobody asked for (`allowed`) build on nothing.
 
     Raises:
         RefusedError: a change of a chosen wave needs one that would not be there.
@@ -59,7 +64,7 @@ def check_needs(plan: Plan, waves: Sequence[int] | None, ledger: Ledger) -> None
     wave_of = {c.id: w for w in plan.waves for c in w.changes}
     for wave in plan.waves:
         for change in wave.changes if wave.number in waves else ():
-            for need in change.needs:
+            for need in () if is_left_out(change, allowed) else change.needs:
                 other = wave_of[need]
                 if other.number not in waves and ledger.earlier(need) is None:
                     name = "the freeze" if other.number < 0 else f"wave {other.number}"

@@ -23,6 +23,7 @@ _DEFAULTS_NAMES: Final = {
     **{name: aws for name, aws in values.MEMBER_NAMES.items() if name != "http_protocol_ipv6"},
     "http_tokens_enforced": "HttpTokensEnforced",
 }
+_ENFORCED: Final = "http_tokens_enforced"
 _NOTE_LENGTH: Final = 255
 
 
@@ -76,8 +77,16 @@ class AwsControl:
         """ModifyInstanceMetadataDefaults; `no-preference` and -1 take a member back.
 
         Members are those of `MetadataOptions` without `http_protocol_ipv6`, and
-        `http_tokens_enforced`.
+        `http_tokens_enforced`, which EC2's API has had since February 2026 only.
         """
+        known = self._clients.has_parameter
+        if _ENFORCED in members and not known(
+            "ec2", "ModifyInstanceMetadataDefaults", _DEFAULTS_NAMES[_ENFORCED]
+        ):
+            return Refused(
+                "UnknownParameter",
+                "this version of botocore does not know HttpTokensEnforced; update botocore",
+            )
         outcome = self._change(
             cell,
             "ec2",
@@ -88,6 +97,15 @@ class AwsControl:
         if isinstance(outcome, Done) and outcome.result["return"] is False:
             return Refused("NotModified", "EC2 answers that the request did not succeed")
         return Done() if isinstance(outcome, Done) else outcome
+
+    def set_imds_support(self, cell: Cell, image: str) -> Outcome:
+        """ModifyImageAttribute: ImdsSupport v2.0, which nothing takes back."""
+        return self._change(
+            cell,
+            "ec2",
+            "ModifyImageAttribute",
+            {"ImageId": image, "ImdsSupport": {"Value": "v2.0"}},
+        )
 
     def create_template_version(
         self,

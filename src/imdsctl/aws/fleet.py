@@ -209,11 +209,30 @@ class AwsFleet:
             return self._unreadable(cell, "account-defaults", problem)
         return values.account_defaults(answer, cell)
 
-    def images(self, cell: Cell, ids: Sequence[str]) -> Iterator[list[Image] | Unreadable]:
-        """Those of `ids` that can be seen; images that are gone are left out."""
-        seen = 0
+    def images(
+        self, cell: Cell, ids: Sequence[str], *, own: bool = False
+    ) -> Iterator[list[Image] | Unreadable]:
+        """Those of `ids` that can be seen; images that are gone are left out.
+
+        With `own`, all of the account's own images first, in use or not.
+        """
+        found: set[str] = set()
         parameters: dict[str, Any] = {"IncludeDeprecated": True, "IncludeDisabled": True}
-        for some in in_batches(dict.fromkeys(ids), _FILTER_VALUES):
+        if own:
+            for page in self._list(
+                cell,
+                "images",
+                "ec2",
+                "DescribeImages",
+                lambda page: page["Images"],
+                values.image,
+                {"Owners": ["self"], "MaxResults": _PAGE, **parameters},
+            ):
+                yield page
+                if isinstance(page, Unreadable):
+                    return
+                found.update(image.id for image in page)
+        for some in in_batches([i for i in dict.fromkeys(ids) if i not in found], _FILTER_VALUES):
             # A filter, because one id that is gone would fail the whole call.
             filters = [{"Name": "image-id", "Values": some}]
             try:
@@ -221,9 +240,9 @@ class AwsFleet:
                     cell, "ec2", "DescribeImages", Filters=filters, **parameters
                 )
             except AWS_ERRORS as problem:
-                yield self._unreadable(cell, "images", problem, seen)
+                yield self._unreadable(cell, "images", problem, len(found))
                 return
-            seen += len(answer["Images"])
+            found.update(row["ImageId"] for row in answer["Images"])
             yield [values.image(row, cell) for row in answer["Images"]]
 
     def nodegroups(

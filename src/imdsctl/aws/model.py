@@ -41,6 +41,7 @@ CHANGE: Final[Mapping[str, tuple[str, ...]]] = {
         "CreateLaunchTemplateVersion",
         "DeleteLaunchTemplate",
         "DeleteLaunchTemplateVersions",
+        "ModifyImageAttribute",
         "ModifyInstanceMetadataDefaults",
         "ModifyInstanceMetadataOptions",
         "ModifyLaunchTemplate",

@@ -197,12 +197,14 @@ def account_defaults(answer: Row, cell: Cell) -> AccountDefaults:
     level = answer.get("AccountLevel") or {}
     # The API's model has ManagedBy inside, its documentation's sample beside.
     managed_by = level.get("ManagedBy") or answer.get("ManagedBy") or "account"
+    message = level.get("ManagedExceptionMessage") or answer.get("ManagedExceptionMessage") or ""
     return AccountDefaults(
         account=cell.account,
         region=cell.region,
         options=options(level),
         enforced=level.get("HttpTokensEnforced"),
         managed_by=managed_by,
+        managed_message=message.strip(),
     )
 
 
@@ -215,6 +217,8 @@ def image(row: Row, cell: Cell) -> Image:
         name=row.get("Name", ""),
         owner=row.get("OwnerId", ""),
         imds_support=row.get("ImdsSupport") or None,
+        state=row.get("State") or "available",
+        public=bool(row.get("Public")),
     )
 
 

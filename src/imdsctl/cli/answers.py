@@ -43,10 +43,35 @@ class PathCounts(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class DefaultCounts(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Account defaults, one an account and region; `required` ask for tokens."""
+    """Account defaults, one an account and region.
+
+    `required` ask for tokens, `enforced` refuse v1 (HttpTokensEnforced).
+    """
 
     total: int
     required: int
+    enforced: int
+
+
+class LaunchedImage(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An own image without ImdsSupport, and what launches it: groups, templates."""
+
+    image: str
+    name: str
+    account: str
+    region: str
+    launched_by: list[str]
+
+
+class ImageCounts(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The accounts' own images; `launched` are those without ImdsSupport that something launches.
+
+    Instances that came from an image are not looked at here; `explain` does.
+    """
+
+    own: int
+    v2_only: int
+    launched: list[LaunchedImage]
 
 
 class NotRead(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -79,6 +104,7 @@ class ScanAnswer(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     callers: CallerCounts
     launch_paths: PathCounts
     account_defaults: DefaultCounts
+    images: ImageCounts
     accounts: list[str]
     regions: list[str]
     unreadable: list[NotRead]
@@ -96,6 +122,7 @@ class StatusAnswer(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     callers: CallerCounts
     launch_paths: PathCounts
     account_defaults: DefaultCounts
+    images: ImageCounts
     accounts: list[str]
     regions: list[str]
     unreadable: list[NotRead]
@@ -150,6 +177,7 @@ class Explanation(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     launched_at: datetime | None = None
     tags: dict[str, str] = {}
     members: list[str] = []
+    launched_by: list[str] = []
 
 
 class ExplainAnswer(Explanation, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -2,6 +2,7 @@
 
 import sys
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,18 +19,21 @@ from imdsctl.apply.dryrun import (
 from imdsctl.apply.engine import Engine
 from imdsctl.apply.handler import Site
 from imdsctl.apply.ledger import Ledger
+from imdsctl.apply.oneway import asked_for, check_named, left_out
 from imdsctl.apply.pretend_automation import PretendAutomation
 from imdsctl.apply.start import check_age, check_drift, check_needs, check_waves, run_name
 from imdsctl.cli.automation import AutomationOptions, chosen_via, runbooks_of, warn
 from imdsctl.cli.common import FLAG, Common, Output, RoleName, Way
+from imdsctl.cli.plan_view import describe, undo_words
 from imdsctl.cli.planfile import read_plan
 from imdsctl.cli.progress import teller
 from imdsctl.cli.runs import run_document, summary, why_stopped
-from imdsctl.cli.screen import Screen, count, joined
+from imdsctl.cli.screen import Screen, count, joined, short
 from imdsctl.cli.wiring import Desk, aws, opened
 from imdsctl.model.automation import Document, Via
 from imdsctl.model.diagnostics import Exit, RefusedError, UsageError
 from imdsctl.model.plan import Plan
+from imdsctl.model.run import fold
 
 _TYPED = 4
 
@@ -41,6 +45,9 @@ def apply(
     wave: Annotated[list[int] | None, Parameter(negative="")] = None,
     yes: Annotated[bool, FLAG] = False,
     dry_run: Annotated[bool, FLAG] = False,
+    allow_irreversible: Annotated[
+        list[str] | None, Parameter(consume_multiple=True, negative="")
+    ] = None,
     via: Way | None = None,
     document: Document | None = None,
     resume: str | None = None,
@@ -56,6 +63,8 @@ def apply(
         wave: Only these waves; -1 is the freeze.
         yes: Do not ask.
         dry_run: Walk through everything without changing anything.
+        allow_irreversible: The one-way changes to make, each by its name (ami-…, or
+            account/region); all others are left out.
         via: Instances' options through the EC2 API (if not given), or by Systems Manager
             Automation; a resumed run goes on as it began.
         document: The runbook, with --via ssm; AWSSupport-ConfigureEC2Metadata if not given. The
@@ -70,6 +79,7 @@ def apply(
     with opened(common, create=True) as desk:
         plan, waves = _chosen(desk, file, resume, wave)
         check_waves(plan, waves)
+        named = _named(desk, plan, waves, resume, allow_irreversible or ())
         before = _told(desk, resume)
         by = chosen_via(via, automation, document, before)
         reach = aws(desk, role_name or plan.role_name)
@@ -80,19 +90,19 @@ def apply(
         run = resume or run_name(plan, desk.clock.now())
         warn(screen, by)
         if dry_run:
-            return _dry_run(screen, desk, plan, waves, role_name, output, by)
+            return _dry_run(screen, desk, plan, waves, named, role_name, output, by)
         if not yes:
-            _confirm(screen, plan, waves, by)
+            _confirm(screen, plan, waves, named, by)
         with desk.store.lock():
             ledger = Ledger(
                 desk.store, desk.clock, run, None if common.quiet else teller(screen, plan)
             )
             ledger.inherit(plan, desk.store)
             if resume is None:
-                check_needs(plan, waves, ledger)
-                ledger.start(run, plan, waves)
+                check_needs(plan, waves, ledger, named)
+                ledger.start(run, plan, waves, named)
             else:
-                ledger.write(run, "resumed")
+                ledger.write(run, "resumed", "", {"allowed": named} if named else {})
             if by is not None and msgspec.to_builtins(by) != before:
                 ledger.write(run, "via", "", msgspec.to_builtins(by))
             screen.note((f"run {run}", "bold"), f"   journal {common.db}")
@@ -145,18 +155,40 @@ def _told(desk: Desk, run: str | None) -> dict[str, Any]:
     return told[-1] if told else {}
 
 
-def _confirm(screen: Screen, plan: Plan, waves: list[int] | None, by: Via | None) -> None:
+def _named(
+    desk: Desk, plan: Plan, waves: list[int] | None, resume: str | None, named: Sequence[str]
+) -> list[str]:
+    """The one-way changes that are asked for, also those that a resumed run was asked for before.
+
+    Raises:
+        UsageError: a name means nothing in this plan.
+        RefusedError: without a name there is nothing to do.
+    """
+    before = fold(resume, desk.store.entries(resume)).allowed if resume else set()
+    every = sorted({*before, *named})
+    check_named(plan, waves, every)
+    return every
+
+
+def _confirm(
+    screen: Screen,
+    plan: Plan,
+    waves: list[int] | None,
+    named: Sequence[str],
+    by: Via | None,
+) -> None:
     """Ask for the first letters of the plan.
 
     Raises:
         RefusedError: something else was typed, or nobody is there to ask.
     """
-    chosen = [w for w in plan.waves if waves is None or w.number in waves]
-    changes = [c for w in chosen for c in w.changes]
+    changes = asked_for(plan, waves, named)
+    one_way = [c for c in changes if c.irreversible]
     kinds = Counter(c.kind for c in changes)
     refreshes, updates = kinds["instance-refresh"], kinds["nodegroup-version"]
     environments = kinds["beanstalk-option"]
     others = len(changes) - kinds["instance-options"] - refreshes - updates - environments
+    others -= len(one_way)
     instances = len({c.resource for c in changes if c.kind == "instance-options"})
     parts = [count(instances, "instance")] if instances else []
     if refreshes:
@@ -167,17 +199,18 @@ def _confirm(screen: Screen, plan: Plan, waves: list[int] | None, by: Via | None
         parts.append(f"{count(environments, 'environment')} by Elastic Beanstalk")
     if others:
         parts.append(count(others, "launch setting"))
+    if one_way:
+        parts.append(count(len(one_way), "one-way setting"))
     accounts = {c.account for c in changes}
     prefix = plan.digest[:_TYPED]
     if not sys.stdin.isatty():
         raise RefusedError(
             "nobody confirmed the plan", hint="add --yes where no person is at the terminal"
         )
-    screen.ask(
-        f"Changes {joined(parts)} in {count(len(accounts), 'account')}"
-        f"{f', the instances by {by.document}' if by and instances else ''}.",
-        f"Type the first four letters of the plan ({prefix}): ",
-    )
+    told = [f"one way: {describe(change)}. {undo_words(change)}" for change in one_way]
+    by_runbook = f", the instances by {by.document}" if by and instances else ""
+    what = f"Changes {joined(parts)} in {count(len(accounts), 'account')}{by_runbook}."
+    screen.ask("\n".join([*told, what]), f"Type the first four letters of the plan ({prefix}): ")
     if sys.stdin.readline().strip() != prefix:
         raise RefusedError(
             "the plan was not confirmed; nothing was done",
@@ -190,6 +223,7 @@ def _dry_run(
     desk: Desk,
     plan: Plan,
     waves: list[int] | None,
+    named: list[str],
     role_name: str | None,
     output: str,
     by: Via | None,
@@ -200,8 +234,8 @@ def _dry_run(
     pretence = Pretence(reach.fleet)
     ledger = Ledger(ScratchJournal(clock), clock, "dry-run", teller(screen, plan))
     ledger.inherit(plan, desk.store)
-    check_needs(plan, waves, ledger)
-    ledger.start("dry-run", plan, waves)
+    check_needs(plan, waves, ledger, named)
+    ledger.start("dry-run", plan, waves, named)
     site = Site(
         fleet=pretence,
         control=pretence,
@@ -223,9 +257,23 @@ def _dry_run(
             f"{summary(ledger.progress)}, all in pretence; ",
             "nothing was changed",
         )
+        _left_out(screen, ledger, plan)
         if finished:
             screen.next("the same without --dry-run")
     return Exit.OK if finished else Exit.STOPPED
+
+
+def _left_out(screen: Screen, ledger: Ledger, plan: Plan) -> None:
+    """The one-way changes that nobody asked for."""
+    progress = ledger.progress
+    left = left_out(plan, progress.waves, progress.allowed)
+    if left:
+        first = left[0].resource
+        screen.line(
+            ("left out: ", "bold"),
+            f"{count(len(left), 'one-way change')}, not asked for by name: "
+            f"{short(c.resource for c in left)} (--allow-irreversible {first})",
+        )
 
 
 def _end(
@@ -239,6 +287,7 @@ def _end(
             screen.line(("stopped: ", "bold red"), why_stopped(ledger.entries(progress.run)))
         head = "done so far: " if not finished else "finished: "
         screen.line((head, "bold"), summary(progress))
+        _left_out(screen, ledger, plan)
     if finished:
         screen.next(f"imdsctl verify {progress.run}")
         return Exit.OK

@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 
 from imdsctl.cli.common import Common, Output
+from imdsctl.cli.explain_settings import EVERY_DEFAULT, settings
 from imdsctl.cli.screen import POSTURES, STYLES, Screen, at, count, joined
 from imdsctl.cli.wiring import Desk, need_scan, opened
 from imdsctl.judge.owners import environment_names, environments_by_group, providers_by_group
@@ -15,6 +16,9 @@ from imdsctl.model.launch_path import LaunchPath
 from imdsctl.model.options import MetadataOptions
 from imdsctl.model.verdict import Verdict
 from imdsctl.scan.judged import judge_store
+
+_SHOWN = 20
+"""Documents that a table shows; there may be one for every account and region."""
 
 
 def explain(
@@ -27,23 +31,34 @@ def explain(
     """Everything known of one resource, its verdict, why, and what to do.
 
     Args:
-        resource: An instance id or name, a group, an EKS node group, a launch template id or name.
+        resource: An instance id or name, a group, an EKS node group, a launch template id or name,
+            an image, account-defaults, or account/region.
         output: A table for people, or JSON.
         common: The options that every command has.
     """
     screen = Screen(common)
     with opened(common) as desk:
         need_scan(desk)
-        found = desk.store.find(resource)
+        everywhere = resource == EVERY_DEFAULT
+        found = (
+            list(desk.store.view("account-defaults")) if everywhere else desk.store.find(resource)
+        )
         if not found:
             raise UsageError(
                 f"nothing is known of {resource!r}",
-                detail="no instance, group, launch template or launch configuration of the last "
-                "scan has that id or name",
+                detail="no instance, group, launch template, launch configuration or image of the "
+                "last scan has that id or name",
                 hint="`imdsctl status` says what was scanned, and what could not be read",
             )
         cells = dict.fromkeys(Cell(r.item.account, r.item.region) for r in found)
-        documents = [answer for cell in cells for answer in _answers(_judged(desk, cell), resource)]
+        documents = [
+            *(
+                answer
+                for cell in (() if everywhere else cells)
+                for answer in _answers(_judged(desk, cell), resource)
+            ),
+            *settings(desk, found, enforcement=not everywhere),
+        ]
     if not documents:
         kinds = joined(sorted({r.kind for r in found}))
         raise UsageError(
@@ -55,11 +70,14 @@ def explain(
     if output == "json":
         screen.json("explain", {**documents[0], "others": documents[1:]})
         return Exit.OK
-    for number, answer in enumerate(documents):
+    for number, answer in enumerate(documents[:_SHOWN]):
         if number:
             screen.line("")
         _show(screen, answer)
-    _next(screen, documents[0])
+    if len(documents) > _SHOWN:
+        screen.line(f"and {len(documents) - _SHOWN:,} more: imdsctl explain {resource} -o json")
+    open_ones = [one for one in documents if one["verdict"]["status"] != "done"]
+    _next(screen, (open_ones or documents)[0])
     return Exit.OK
 
 
@@ -241,10 +259,15 @@ def _metric(metric: Metric) -> str:
     return f"{count(metric.total, 'call')}, data in {count(metric.hours_with_data, 'hour')}"
 
 
-def _options(options: dict[str, Any]) -> str:
+def _options(kind: str, options: dict[str, Any]) -> str:
+    if kind == "image":
+        return f"ImdsSupport {options['imds_support'] or '–'}"
+    if kind == "account-enforcement":
+        return f"HttpTokensEnforced {options['http_tokens_enforced'] or '–'}"
     known = MetadataOptions(**options)
     text = (
-        f"tokens {known.http_tokens} · hop limit {known.http_put_response_hop_limit} · endpoint "
+        f"tokens {known.http_tokens or '–'} · hop limit "
+        f"{known.http_put_response_hop_limit or '–'} · endpoint "
         f"{_switch(known.http_endpoint)} · ipv6 {_switch(known.http_protocol_ipv6)} · tags "
         f"{_switch(known.instance_metadata_tags)}"
     )
@@ -259,12 +282,14 @@ def _show(screen: Screen, answer: dict[str, Any]) -> None:
     own = answer["kind"] == "instance"
     title = answer["resource"] if own else f"{answer['kind']} {answer['resource']}"
     rest = [
-        answer["name"] if own else "",
+        answer["name"] if answer["kind"] in ("instance", "image") else "",
         f"{answer['account']} {answer['region']}",
         answer.get("state", ""),
     ]
     screen.line((title, "bold"), *(f"  {part}" for part in rest if part))
-    _row(screen, "options", _options(answer["options"]))
+    _row(screen, "options", _options(answer["kind"], answer["options"]))
+    if answer.get("launched_by"):
+        _row(screen, "launched", f"by {', '.join(answer['launched_by'])}")
     if path := answer["launch_path"]:
         group = f"group {path['group']} → " if path["group"] and own else ""
         _row(
@@ -304,11 +329,18 @@ def _row(screen: Screen, label: str, text: str) -> None:
 def _next(screen: Screen, answer: dict[str, Any]) -> None:
     """What one would do about it."""
     name = answer["resource"] if answer["kind"] == "instance" else answer["name"]
+    door = answer["kind"] in ("image", "account-enforcement")
+    if door:
+        name = answer["resource"]
+    enforce = " --enforce" if answer["kind"] == "account-enforcement" else ""
     step = {
-        "ready": f"imdsctl plan --only {name} -f plan.json",
+        "ready": f"imdsctl plan{enforce} --only {name} -f plan.json",
         "blocked": "once it is fixed, imdsctl scan",
         "unknown": "imdsctl scan, when there is more to see",
         "exempt": "imdsctl plan --held",
         "done": "imdsctl status",
     }[answer["verdict"]["status"]]
-    screen.next(step)
+    by_name = door and answer["verdict"]["status"] == "ready"
+    screen.next(
+        step, *([f"imdsctl apply plan.json --allow-irreversible {name}"] if by_name else [])
+    )

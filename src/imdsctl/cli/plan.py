@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 import msgspec
 from cyclopts import Parameter
+from msgspec import structs
 
 from imdsctl.cli.common import FLAG, Common, Output
 from imdsctl.cli.plan_view import show_plan
@@ -14,8 +15,9 @@ from imdsctl.cli.screen import Screen
 from imdsctl.cli.wiring import Desk, need_scan, opened
 from imdsctl.model.diagnostics import Exit, UsageError
 from imdsctl.model.plan import Plan
+from imdsctl.model.policy import Policy
 from imdsctl.planner.build import FREEZE, build_plan
-from imdsctl.planner.waves import WAVES
+from imdsctl.planner.waves import ONE_WAY_NAME, ONE_WAY_WAVE, WAVES
 from imdsctl.scan.judged import evidence_since, judge_store, unreadable_in
 
 
@@ -25,6 +27,7 @@ def plan(
     only: Annotated[list[str] | None, Parameter(consume_multiple=True, negative="")] = None,
     wave: int | None = None,
     held: Annotated[bool, FLAG] = False,
+    enforce: Annotated[bool, FLAG] = False,
     output: Output = "table",
     common: Common = Common(),  # noqa: B008 - frozen
 ) -> int:
@@ -33,26 +36,28 @@ def plan(
     Args:
         file: Where to write the plan.
         only: Only these resources (ids or names), and what they need.
-        wave: Only this wave and what it needs; -1 is the freeze.
+        wave: Only this wave and what it needs; -1 is the freeze, 3 what is one way.
         held: List everything that is held back, with reasons and fixes.
+        enforce: Also plan HttpTokensEnforced where everything else is done; one way.
         output: A table for people, or JSON.
         common: The options that every command has.
     """
     screen = Screen(common)
-    if wave is not None and not FREEZE <= wave < len(WAVES):
+    if wave is not None and not FREEZE <= wave <= ONE_WAY_WAVE:
         raise UsageError(
             f"there is no wave {wave}",
-            detail=f"waves are {FREEZE} (the freeze) and 0 to {len(WAVES) - 1} "
-            f"({', '.join(WAVES)})",
+            detail=f"waves are {FREEZE} (the freeze) and 0 to {ONE_WAY_WAVE} "
+            f"({', '.join((*WAVES, ONE_WAY_NAME))})",
         )
     with opened(common) as desk:
         need_scan(desk)
         scan = desk.store.scans()[0]
         now = desk.clock.now()
-        cells = list(judge_store(desk.store, desk.store, desk.policy, now))
+        policy = enforcing(desk.policy) if enforce else desk.policy
+        cells = list(judge_store(desk.store, desk.store, policy, now))
         built = build_plan(
             cells,
-            desk.policy,
+            policy,
             now=now,
             scanned_at=evidence_since(desk.store),
             caller=scan.caller,
@@ -71,7 +76,9 @@ def plan(
     else:
         show_plan(screen, built, held=held)
         if file is not None and built.waves:
-            screen.next(f"imdsctl apply {file} --dry-run", f"imdsctl apply {file}")
+            named = built.waves[0].changes[0]
+            name = f" --allow-irreversible {named.resource}" if named.irreversible else ""
+            screen.next(f"imdsctl apply {file} --dry-run{name}", f"imdsctl apply {file}{name}")
         elif built.waves:
             screen.next("imdsctl plan -f plan.json")
         else:
@@ -83,6 +90,11 @@ def plan(
         )
         return Exit.INCOMPLETE
     return Exit.OK
+
+
+def enforcing(policy: Policy) -> Policy:
+    """The same settings, with enforcement asked for."""
+    return structs.replace(policy, plan=structs.replace(policy.plan, enforce=True))
 
 
 def _nothing(desk: Desk, built: Plan, only: list[str]) -> UsageError:

@@ -2,11 +2,14 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from itertools import zip_longest
 
 from imdsctl.cli.screen import STYLES, Screen, at, count, joined, short, span
 from imdsctl.model.plan import Change, Held, Plan, Wave
+from imdsctl.planner.waves import ONE_WAY_WAVE
 
 _HELD_SHOWN = 8
+_ONE_WAY_SHOWN = 8
 _COLUMN = 11
 """Where the text of a wave begins, after its title."""
 
@@ -20,15 +23,13 @@ def show_plan(screen: Screen, built: Plan, *, held: bool = False) -> None:
     if not built.waves:
         screen.line("  nothing to change")
     for wave in built.waves:
-        _wave(screen, wave)
+        if wave.number != ONE_WAY_WAVE:
+            _wave(screen, wave)
     if held:
         _held_in_full(screen, built.held)
     else:
         _held(screen, built.held)
-    irreversible = [c for c in built.changes().values() if c.irreversible]
-    if irreversible:
-        names = short(c.resource for c in irreversible)
-        screen.line((" one way   ", "bold red"), f"{names}: cannot be undone", hang=_COLUMN)
+    _one_way(screen, [c for c in built.changes().values() if c.irreversible])
     if built.waves:
         soaks = sum(
             w.soak_seconds * (2 if w.canaries else 1) + w.cycle_seconds for w in built.waves
@@ -38,6 +39,49 @@ def show_plan(screen: Screen, built: Plan, *, held: bool = False) -> None:
             f" takes about {span(_api_seconds(built))} of API budget{waits}. "
             "Undo: imdsctl rollback",
         )
+
+
+def _one_way(screen: Screen, changes: Sequence[Change]) -> None:
+    """What is made only by name, and what it costs."""
+    if not changes:
+        return
+    screen.line(
+        (" one way   ", "bold red"),
+        f"{count(len(changes), 'change')} (wave {ONE_WAY_WAVE}), each only with "
+        "--allow-irreversible and its name",
+        hang=_COLUMN,
+    )
+    pad = " " * _COLUMN
+    shown = changes if screen.verbose else changes[:_ONE_WAY_SHOWN]
+    for place in dict.fromkeys(str(c.cell) for c in shown):
+        screen.line(f"{pad}{place}")
+        here = [change for change in shown if str(change.cell) == place]
+        for change, after in zip_longest(here, here[1:]):
+            screen.line(f"{pad}  ! {describe(change)}", hang=_COLUMN + 6)
+            words = undo_words(change)
+            if after is None or undo_words(after) != words:
+                screen.line(f"{pad}    {words}", hang=_COLUMN + 4)
+    if len(changes) > len(shown):
+        screen.line(f"{pad}and {len(changes) - len(shown):,} more: imdsctl plan -v")
+
+
+def undo_words(change: Change) -> str:
+    """What cannot be taken back of a one-way change, or because of it."""
+    if change.inverse is None:
+        return "Cannot be undone: the only way back is a new image from the snapshot."
+    lost = [
+        f"{one.run} ("
+        + joined(
+            [
+                *([count(one.instances, "instance")] if one.instances else []),
+                *([count(one.launches, "launch setting")] if one.launches else []),
+            ]
+        )
+        + ")"
+        for one in change.loses
+    ]
+    text = "While it is on, nothing there goes back to v1"
+    return f"{text}; loses its way back: {', '.join(lost)}." if lost else f"{text}."
 
 
 def _api_seconds(built: Plan) -> float:
@@ -137,15 +181,15 @@ def _told(changes: Sequence[Change]) -> list[tuple[str, Change]]:
         elif change.kind == "asg-launch-template" and made:
             following[made[0]].append(f"for group {change.resource}")
         else:
-            alone.append((_describe(change), change))
+            alone.append((describe(change), change))
     told = []
     for key, version in versions.items():
         uses = following[key]
-        told.append((", ".join([_describe(version), *dict.fromkeys(uses)]), version))
+        told.append((", ".join([describe(version), *dict.fromkeys(uses)]), version))
     return told + alone
 
 
-def _describe(change: Change) -> str:
+def describe(change: Change) -> str:
     """One change in a line."""
     before, after = change.before, change.after
     name = change.name or change.resource
@@ -183,6 +227,12 @@ def _describe(change: Change) -> str:
             f"environment {change.resource}: DisableIMDSv1 {was} → {after['disable_imdsv1']}, "
             f"{count(len(before['instances']), 'instance')} replaced"
         )
+    if change.kind == "image-imds-support":
+        name = f" ({change.name})" if change.name else ""
+        return f"image {change.resource}{name}: ImdsSupport – → {after['imds_support']}"
+    if change.kind == "account-enforcement":
+        was = before["http_tokens_enforced"] or "–"
+        return f"account {change.resource}: HttpTokensEnforced {was} → enabled"
     members = ", ".join(
         f"{key.removeprefix('http_').replace('put_response_', '').replace('_', ' ')} "
         f"{before.get(key) or '–'} → {value}"

@@ -5,6 +5,7 @@ from collections import defaultdict
 from typing import Any
 
 from imdsctl.cli.screen import Part, Screen, count, short
+from imdsctl.judge.images import image_uses
 from imdsctl.judge.paths import PathFinder
 from imdsctl.model.evidence import Cell, Unreadable
 from imdsctl.model.launch_path import LaunchPath
@@ -15,6 +16,7 @@ NOT_THERE = "*"
 """The region of a reading that failed before any region was known."""
 
 _LABEL = 20
+_IMAGES_SHOWN = 3
 _DENIED = re.compile(
     r"(AccessDenied\w*|UnauthorizedOperation|AuthFailure|Client\.Unauthorized\w*): "
 )
@@ -81,7 +83,11 @@ def document(store: Store) -> dict[str, Any]:
                 record.item.options.http_tokens == "required"
                 for record in store.view("account-defaults")
             ),
+            "enforced": sum(
+                record.item.enforced == "enabled" for record in store.view("account-defaults")
+            ),
         },
+        "images": _images(store, paths),
         "accounts": sorted({cell.account for cell in cells}),
         "regions": sorted({cell.region for cell in cells} - {NOT_THERE}),
         "unreadable": [
@@ -106,12 +112,16 @@ def show(screen: Screen, store: Store) -> bool:
     )
     defaults = [record.item for record in store.view("account-defaults")]
     required = sum(item.options.http_tokens == "required" for item in defaults)
+    enforced = sum(item.enforced == "enabled" for item in defaults)
     _row(
         screen,
         count(len(defaults), "account default"),
-        f"{required:,} require tokens · {count(len({d.account for d in defaults}), 'account')} × "
+        f"{required:,} require tokens · "
+        + (f"{enforced:,} enforced · " if enforced else "")
+        + f"{count(len({d.account for d in defaults}), 'account')} × "
         f"{count(len({d.region for d in defaults}), 'region')}",
     )
+    _show_images(screen, _images(store, paths))
     failures = unreadable_in(store)
     show_unreadable(screen, failures)
     if unfinished(scan):
@@ -122,6 +132,50 @@ def show(screen: Screen, store: Store) -> bool:
             "or missing",
         )
     return not failures and not unfinished(scan)
+
+
+def _images(store: Store, paths: list[LaunchPath]) -> dict[str, Any]:
+    """The own images, and which of those without ImdsSupport something launches."""
+    records = [record for record in store.view("images") if record.item.own]
+    uses = image_uses(
+        records,
+        paths,
+        store.view("launch-templates"),
+        store.view("launch-configurations"),
+        (),
+    )
+    return {
+        "own": len(records),
+        "v2_only": len(records) - len(uses),
+        "launched": [
+            {
+                "image": use.image.id,
+                "name": use.image.name,
+                "account": use.image.account,
+                "region": use.image.region,
+                "launched_by": use.words(),
+            }
+            for use in uses
+            if use.paths
+        ],
+    }
+
+
+def _show_images(screen: Screen, found: dict[str, Any]) -> None:
+    if not found["own"]:
+        return
+    launched = found["launched"]
+    without = found["own"] - found["v2_only"]
+    _row(
+        screen,
+        count(found["own"], "own image"),
+        f"{without:,} without ImdsSupport · {len(launched):,} of them launched"
+        if without
+        else "all with ImdsSupport v2.0",
+    )
+    for one in launched[: None if screen.verbose else _IMAGES_SHOWN]:
+        label = f"{one['image']} {one['name']}".strip()
+        _row(screen, "", f"{label}: {short(one['launched_by'])}")
 
 
 def _row(screen: Screen, label: Part, *parts: Part) -> None:

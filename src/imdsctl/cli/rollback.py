@@ -1,20 +1,22 @@
 """`imdsctl rollback`."""
 
 import sys
+from collections.abc import Sequence
 from typing import Annotated
 
 from cyclopts import Parameter
 
 from imdsctl.apply.handler import Site
 from imdsctl.apply.ledger import Ledger
-from imdsctl.apply.rollback import check_allowed, chosen, take_back
+from imdsctl.apply.rollback import check_allowed, chosen, standing, take_back
 from imdsctl.cli.automation import AutomationOptions, chosen_via, runbooks_of
 from imdsctl.cli.common import FLAG, Common, Output, RoleName, Way
 from imdsctl.cli.progress import teller
 from imdsctl.cli.runs import newest, run_document
-from imdsctl.cli.screen import Screen, count
+from imdsctl.cli.screen import Screen, count, short
 from imdsctl.cli.wiring import aws, opened
 from imdsctl.model.diagnostics import Exit, RefusedError
+from imdsctl.model.plan import Change
 
 
 def rollback(
@@ -55,9 +57,10 @@ def rollback(
             )
             ledger.inherit(plan, desk.store)
             changes = chosen(plan, ledger, only or ())
-            check_allowed(changes, reach.fleet)
+            check_allowed(changes, reach.fleet, desk.store)
+            lasting = standing(changes)
             if changes and not yes:
-                _confirm(screen, name, len(changes))
+                _confirm(screen, name, changes)
             site = Site(
                 fleet=reach.fleet,
                 control=reach.control,
@@ -71,7 +74,7 @@ def rollback(
             )
             runbooks = runbooks_of(screen, site, ledger, reach.automation, by)
             planned = list(plan.changes().values())
-            whole = take_back(changes, site, ledger, runbooks, planned)
+            left = take_back(changes, site, ledger, runbooks, planned)
     if output == "json":
         screen.json("rollback", run_document(ledger.progress, plan))
     else:
@@ -88,14 +91,15 @@ def rollback(
                 screen.line(
                     ("  ✗ ", "red"), f"{change.kind} {change.resource}  {mine.detail}", hang=6
                 )
-    if whole:
+    if len(left) <= len(lasting):
         screen.next("imdsctl scan", "imdsctl status")
-        return Exit.OK
+        # All that can be taken back is; what stands makes it a bad answer all the same.
+        return Exit.BAD_ANSWER if left else Exit.OK
     screen.next(f"imdsctl rollback {name}", f"imdsctl runs {name}")
     return Exit.STOPPED
 
 
-def _confirm(screen: Screen, run: str, changes: int) -> None:
+def _confirm(screen: Screen, run: str, changes: Sequence[Change]) -> None:
     """Ask for a yes.
 
     Raises:
@@ -105,7 +109,10 @@ def _confirm(screen: Screen, run: str, changes: int) -> None:
         raise RefusedError(
             "nobody confirmed the rollback", hint="add --yes where no person is at the terminal"
         )
-    screen.ask(f"Restores {count(changes, 'change')} of run {run}, IMDSv1 included.", "Type yes: ")
+    lasting = standing(changes)
+    back = count(len(changes) - len(lasting), "change")
+    but = f" {short(c.resource for c in lasting)} stays: nothing takes it back." if lasting else ""
+    screen.ask(f"Restores {back} of run {run}, IMDSv1 included.{but}", "Type yes: ")
     if sys.stdin.readline().strip().lower() != "yes":
         raise RefusedError(
             "the rollback was not confirmed; nothing was done",

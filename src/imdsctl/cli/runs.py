@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from typing import Any
 
+from imdsctl.apply.oneway import is_left_out
 from imdsctl.cli.common import Common, Output
 from imdsctl.cli.screen import Screen, at, count
 from imdsctl.cli.wiring import opened
 from imdsctl.model.diagnostics import Exit, UsageError
-from imdsctl.model.plan import Plan
+from imdsctl.model.plan import Change, Plan
 from imdsctl.model.run import ChangeProgress, Entry, Progress, fold
 from imdsctl.ports import Journal
 
@@ -88,7 +89,7 @@ def run_document(progress: Progress, plan: Plan) -> dict[str, Any]:
                 "account": change.account,
                 "region": change.region,
                 "state": "pending" if mine.state == "in-doubt" else mine.state,
-                "detail": mine.detail or ("no answer yet" if mine.state == "in-doubt" else ""),
+                "detail": mine.detail or _unsaid(change, mine, progress),
             }
         )
     return {
@@ -114,6 +115,15 @@ def run_document(progress: Progress, plan: Plan) -> dict[str, Any]:
             for e in progress.executions.values()
         ],
     }
+
+
+def _unsaid(change: Change, mine: ChangeProgress, progress: Progress) -> str:
+    """Why nothing is known of a change yet."""
+    if mine.state == "in-doubt":
+        return "no answer yet"
+    if mine.state == "pending" and is_left_out(change, progress.allowed):
+        return f"one way, and not asked for by name (--allow-irreversible {change.resource})"
+    return ""
 
 
 def why_stopped(entries: Sequence[Entry]) -> str:

@@ -47,7 +47,9 @@ def show(
                 screen.line(f"    why    {change.reason}", hang=11)
     if waves := plan.waves:
         where = f" --wave {waves[0].number}" if len(waves) > 1 else ""
-        screen.next(f"imdsctl apply {file}{where}")
+        first = waves[0].changes[0]
+        name = f" --allow-irreversible {first.resource}" if first.irreversible else ""
+        screen.next(f"imdsctl apply {file}{where}{name}")
     return Exit.OK
 
 

@@ -33,7 +33,7 @@ SSM: Final = "ssm"
 
 # Operations that only some commands make; all others are made by every command of their level.
 _ONLY: Final[dict[str, tuple[str, ...]]] = {
-    "ec2:DescribeImages": ("scan",),
+    "ec2:DescribeImages": ("scan", "verify"),
     "ec2:DescribeInstanceStatus": ("apply",),
     "ec2:DescribeLaunchTemplates": ("scan",),
     "ec2:DescribeRegions": ("scan",),

@@ -32,12 +32,27 @@ class FailedGate:
     why: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StandingRun:
+    """What a run changed in one account and region, and nobody has taken back.
+
+    `finished` is False while it is open, stopped or interrupted; `instances` are those that it
+    took to V2 only, `launches` whatever else it set that decides about new ones.
+    """
+
+    run: str
+    finished: bool
+    instances: tuple[str, ...] = ()
+    launches: tuple[str, ...] = ()
+
+
 @dataclass(slots=True, kw_only=True)
 class CellEvidence:
     """Everything current that is known of one account in one region.
 
     `unreadable` maps a kind of reading to why it could not be made whole, `failed_gates` an
-    instance to the gate that it failed last.
+    instance to the gate that it failed last; `standing` are the runs whose changes still stand,
+    or that are not through yet.
     """
 
     cell: Cell
@@ -54,6 +69,7 @@ class CellEvidence:
     traces: Mapping[str, Recorded[Trace]] = field(default_factory=dict)
     unreadable: Mapping[str, str] = field(default_factory=dict)
     failed_gates: Mapping[str, FailedGate] = field(default_factory=dict)
+    standing: Sequence[StandingRun] = ()
 
 
 @dataclass(slots=True, kw_only=True)

@@ -224,7 +224,8 @@ class AccountDefaults(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The instance metadata defaults of one account in one region.
 
     `enforced` is HttpTokensEnforced (None: no preference); `managed_by` is `account` or
-    `declarative-policy`, in which case the account cannot change them.
+    `declarative-policy`, in which case the account cannot change them, and `managed_message` is
+    what the policy's owners say about that (ManagedExceptionMessage; empty if nothing).
     """
 
     account: str
@@ -232,6 +233,7 @@ class AccountDefaults(Struct, frozen=True, kw_only=True, omit_defaults=True):
     options: MetadataOptions = field(default_factory=MetadataOptions)
     enforced: str | None = None
     managed_by: str = "account"
+    managed_message: str = ""
 
     @property
     def id(self) -> str:
@@ -240,7 +242,11 @@ class AccountDefaults(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Image(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A machine image that something here launches; `imds_support` is `v2.0` or None."""
+    """A machine image: one that something here launches, or one of the account's own.
+
+    `imds_support` is `v2.0` or None, `state` EC2's word (`available`, `disabled`, …); `public`
+    says that anybody may launch it.
+    """
 
     id: str
     account: str
@@ -248,6 +254,13 @@ class Image(Struct, frozen=True, kw_only=True, omit_defaults=True):
     name: str = ""
     owner: str = ""
     imds_support: str | None = None
+    state: str = "available"
+    public: bool = False
+
+    @property
+    def own(self) -> bool:
+        """Whether the account owns it, and so may change it."""
+        return self.owner == self.account
 
 
 class Nodegroup(Struct, frozen=True, kw_only=True, omit_defaults=True):

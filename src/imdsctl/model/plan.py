@@ -30,12 +30,29 @@ AGENT_CYCLE: Final = "agent-cycle"
 Facts = dict[str, Any]
 """The part of a resource that a change touches; the keys are the change kind's own."""
 
+ONE_WAY: Final = ("image-imds-support", "account-enforcement")
+"""The kinds that are made only when somebody asks for the resource by name, in their order."""
+
+
+class LosesWayBack(Struct, frozen=True, kw_only=True):
+    """What an earlier run can no longer take back once a change is made.
+
+    `instances` counts those whose tokens could not become optional again, `launches` the launch
+    settings that could be set back, but would then launch nothing.
+    """
+
+    run: str
+    instances: int
+    launches: int
+
 
 class Change(Struct, frozen=True, kw_only=True):
     """One change of one resource.
 
     `before` is what the resource must look like for the change to be made, `after` what it looks
-    like once made, `inverse` how it is undone (None: it cannot be, `irreversible` says so loudly).
+    like once made, `inverse` how it is undone (None: it cannot be). `irreversible` marks a one-way
+    change, which is made only where it is asked for by name: one that cannot be undone, or that
+    takes other changes' way back (`loses` says whose) for as long as it stands.
     `notes` are what a reviewer has to know beside the reason: what it costs, what it leaves out.
     `needs` names changes that must have been applied before this one; a value in `after` that only
     they can know (the number of a new launch template version) is a prediction, replaced at apply
@@ -56,6 +73,7 @@ class Change(Struct, frozen=True, kw_only=True):
     gates: list[str] = field(default_factory=list)
     needs: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    loses: list[LosesWayBack] = field(default_factory=list)
 
     @property
     def cell(self) -> Cell:
@@ -67,13 +85,28 @@ class Change(Struct, frozen=True, kw_only=True):
         """Whether another change of the same resource waits for this one's agent cycle."""
         return AGENT_CYCLE in self.gates
 
+    @property
+    def one_way_names(self) -> tuple[str, str]:
+        """What a one-way change can be asked for by."""
+        return (self.resource, self.id)
+
+    @property
+    def requires_tokens(self) -> bool:
+        """Whether it takes a running instance to V2 only: its way back sets tokens to optional."""
+        return (
+            self.kind == "instance-options"
+            and self.before.get("http_tokens") == "optional"
+            and self.after.get("http_tokens") == "required"
+        )
+
 
 class Wave(Struct, frozen=True, kw_only=True):
     """Changes that are made together: canaries first, then `batch` at a time.
 
     After the canaries and after the last change the wave waits `soak_seconds` and looks at the
-    gates. Wave 0 to 2 follow the risk; the freeze has number -1. Changes with the gate
-    `agent-cycle` come before all others, and those that need them wait `cycle_seconds` for it.
+    gates. Wave 0 to 2 follow the risk; the freeze has number -1, and what is one way comes last.
+    Changes with the gate `agent-cycle` come before all others, and those that need them wait
+    `cycle_seconds` for it.
     """
 
     number: int

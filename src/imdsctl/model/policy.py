@@ -55,7 +55,8 @@ class PlanPolicy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     `existing` says how instances of Auto Scaling groups are moved: modified `in-place`, or
     replaced by an instance `refresh`. `unproven_boot` says what happens to a group in which the
     window saw no launch, so that nobody knows whether its boot calls v1: `refresh` proves one
-    replacement first, `freeze` trusts it, `hold` leaves it alone.
+    replacement first, `freeze` trusts it, `hold` leaves it alone. `enforce` plans
+    HttpTokensEnforced for every account and region that is through with everything else.
     """
 
     min_confidence: Confidence = "low"
@@ -63,6 +64,7 @@ class PlanPolicy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     unproven_boot: Literal["refresh", "freeze", "hold"] = "refresh"
     default_hop_limit: int = 2
     max_age_hours: int = 168
+    enforce: bool = False
 
 
 class HopBumpPolicy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -10,8 +10,8 @@ GateState = Literal["waiting", "passed", "failed"]
 RunState = Literal["open", "stopped", "interrupted", "finished", "rolled-back"]
 
 Event = Literal[
-    "started",      # the run: its plan's digest, the waves chosen
-    "resumed",
+    "started",      # the run: its plan's digest, the waves chosen, the one-way changes named
+    "resumed",      # also with one-way changes that were named only then
     "intent",       # a change is about to be made: what the live resource looked like
     "applied",      # AWS said yes, or the live resource shows it: the result
     "skipped",      # nothing to do: already so, or gone
@@ -98,7 +98,10 @@ class RunSummary(Struct, frozen=True, kw_only=True):
 
 
 class Progress(Struct, kw_only=True):
-    """The state of a run, folded from its journal."""
+    """The state of a run, folded from its journal.
+
+    `allowed` holds the one-way changes (their resources or ids) that were asked for by name.
+    """
 
     run: str
     state: RunState = "open"
@@ -108,6 +111,7 @@ class Progress(Struct, kw_only=True):
     via: dict[str, Any] = field(default_factory=dict)
     started_at: datetime | None = None
     waves: list[int] | None = None
+    allowed: set[str] = field(default_factory=set)
 
 
 PROBES: Final = ("probing", "probed")
@@ -148,6 +152,7 @@ def fold_one(progress: Progress, entry: Entry) -> None:
     detail = str(entry.data.get("detail", ""))
     if run_state := _RUN_STATES.get(entry.event):
         progress.state = run_state
+        progress.allowed.update(entry.data.get("allowed", ()))
         if entry.event == "started":
             progress.started_at = entry.at
             progress.waves = entry.data.get("waves")

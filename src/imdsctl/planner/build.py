@@ -5,13 +5,22 @@ from datetime import datetime
 
 from imdsctl.model.cell import JudgedCell
 from imdsctl.model.evidence import Instance
-from imdsctl.model.plan import Change, Held, Plan, Wave
+from imdsctl.model.plan import ONE_WAY, Change, Held, Plan, Wave
 from imdsctl.model.policy import Policy
 from imdsctl.model.verdict import Verdict
 from imdsctl.planner.draft import Draft, tries_v1_first
+from imdsctl.planner.enforce import plan_enforcement
 from imdsctl.planner.existing import plan_existing
 from imdsctl.planner.freeze import plan_freeze
-from imdsctl.planner.waves import WAVES, canaries, settings, wave_of
+from imdsctl.planner.images import plan_images
+from imdsctl.planner.waves import (
+    ONE_WAY_NAME,
+    ONE_WAY_WAVE,
+    WAVES,
+    canaries,
+    settings,
+    wave_of,
+)
 
 FREEZE = -1
 """The number of the freeze, which comes before wave 0."""
@@ -55,7 +64,9 @@ def build_plan(
         }
         plan_freeze(judged, draft)
         plan_existing(judged, draft)
+        plan_enforcement(judged, draft)
         drafts.append(draft)
+    plan_images(cells, drafts)
     instances = {r.item.id: r.item for judged in cells for r in judged.evidence.instances}
     verdicts = {k: v for judged in cells for k, v in judged.instances.items()}
     chosen = set(only)
@@ -127,6 +138,16 @@ def _waves(
             if any(c.is_first_step for c in changes)
             else 0,
         )
+    yield Wave(
+        number=ONE_WAY_WAVE,
+        name=ONE_WAY_NAME,
+        changes=sorted(
+            (c for d in drafts for c in d.one_way if keep is None or c.id in keep),
+            key=lambda c: (ONE_WAY.index(c.kind), c.cell, c.name, c.resource),
+        ),
+        batch=1,
+        soak_seconds=0,
+    )
 
 
 def _asked_for(waves: Sequence[Wave], only: set[str], number: int | None) -> set[str]:

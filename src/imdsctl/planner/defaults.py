@@ -1,11 +1,25 @@
 """The account-level default of a region: what decides where a launch does not say."""
 
 from imdsctl.model.cell import JudgedCell
+from imdsctl.model.evidence import AccountDefaults, Recorded
 from imdsctl.model.verdict import Reason
 from imdsctl.planner.draft import Draft
 
 _DECIDING = ("groups", "launch-templates", "launch-configurations")
 """What has to be known before the account default can change."""
+
+
+def declarative_policy(record: Recorded[AccountDefaults], what: str) -> Reason:
+    """Why the account cannot change its defaults, and whom to ask for `what`."""
+    message = record.item.managed_message
+    said = f" Its owners say: “{message}”" if message else ""
+    return Reason(
+        rule="declarative-policy",
+        summary="A declarative policy of the organization owns the account default; the account "
+        f"itself cannot change it.{said}",
+        fix=f"Ask who manages the organization's declarative policies {what} there.",
+        evidence=[record.id],
+    )
 
 
 def plan_defaults(judged: JudgedCell, draft: Draft) -> None:
@@ -43,12 +57,9 @@ def plan_defaults(judged: JudgedCell, draft: Draft) -> None:
             resource,
             "blocked",
             [
-                Reason(
-                    rule="declarative-policy",
-                    summary="A declarative policy of the organization owns the account default.",
-                    fix="Ask who manages the organization's declarative policies to require "
-                    "tokens there.",
-                    evidence=[record.id],
+                declarative_policy(
+                    record,
+                    f"to require tokens, with a hop limit of {draft.policy.default_hop_limit},",
                 )
             ],
         )

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from imdsctl.model.evidence import Cell
 from imdsctl.model.launch_path import JudgedPath
-from imdsctl.model.plan import Change, Facts, Held, Kind
+from imdsctl.model.plan import Change, Facts, Held, Kind, LosesWayBack
 from imdsctl.model.policy import HopBumpPolicy, PlanPolicy, RefreshPolicy
 from imdsctl.model.verdict import CONFIDENCES, Reason, Status, Verdict
 
@@ -29,6 +29,7 @@ class Draft:
     freeze: list[Change] = field(default_factory=list)
     groups: list[Change] = field(default_factory=list)
     instances: list[Change] = field(default_factory=list)
+    one_way: list[Change] = field(default_factory=list)
     held: list[Held] = field(default_factory=list)
     refreshed: set[str] = field(default_factory=set)
     left: dict[str, tuple[str, str]] = field(default_factory=dict)
@@ -51,6 +52,8 @@ class Draft:
         gates: Sequence[str] = (),
         notes: Sequence[str] = (),
         detail: str = "",
+        irreversible: bool = False,
+        loses: Sequence[LosesWayBack] = (),
     ) -> Change:
         """A change in this cell, with an id that says what it is and stays the same every time."""
         parts = (kind, self.cell.account, self.cell.region, resource, detail)
@@ -68,6 +71,8 @@ class Draft:
             needs=list(needs),
             gates=list(gates),
             notes=list(notes),
+            irreversible=irreversible,
+            loses=list(loses),
         )
 
     def hold_path(self, judged: JudgedPath, *reasons: Reason, status: Status | None = None) -> None:

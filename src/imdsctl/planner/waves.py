@@ -11,6 +11,10 @@ from imdsctl.model.verdict import CONFIDENCES, Verdict
 
 WAVES: Final[tuple[WaveName, ...]] = ("disposable", "auto-scaling", "stateful")
 
+ONE_WAY_WAVE: Final = 3
+"""The number of the last wave, whose changes are made only by name."""
+ONE_WAY_NAME: Final = "one-way"
+
 DEFAULTS: Final[dict[WaveName, WaveSettings]] = {
     "disposable": WaveSettings(canaries=2, batch=10, soak_seconds=900),
     "auto-scaling": WaveSettings(canaries=2, batch=10, soak_seconds=900),

@@ -8,7 +8,16 @@ from typing import NamedTuple
 from msgspec import structs
 
 from imdsctl import __version__
-from imdsctl.model.evidence import AccountDefaults, Calls, Cell, Instance, Reading, Recorded
+from imdsctl.judge.images import image_uses
+from imdsctl.model.evidence import (
+    AccountDefaults,
+    Calls,
+    Cell,
+    Image,
+    Instance,
+    Reading,
+    Recorded,
+)
 from imdsctl.model.launch_path import LaunchPath
 from imdsctl.model.plan import Plan
 from imdsctl.model.verdict import Verdict
@@ -20,6 +29,7 @@ from imdsctl.report.data import (
     DefaultsRow,
     Gap,
     Headline,
+    ImageRow,
     InstanceRow,
     PathRow,
     ReportData,
@@ -46,12 +56,17 @@ def collect(
     path_list = list(paths)
     readings = store.readings()
     instances: list[InstanceRow] = []
+    images = [r for r in store.view("images") if r.item.own and r.item.imds_support is None]
+    wanted = {record.item.id for record in images}
+    born: list[Instance] = []
     cells = {cell: _Tally(cell) for cell in store.cells()}
     for cell, tally in cells.items():
         calls = {r.item.id: _heard(r.item) for r in store.view("calls", cell)}
         for record in store.view("instances", cell):
             if record.item.state == "terminated":
                 continue
+            if record.item.image in wanted:
+                born.append(record.item)
             row = _row(record, calls.get(record.item.id), judged)
             instances.append(row)
             tally.add(row)
@@ -84,6 +99,7 @@ def collect(
         ),
         launch_paths=_open_paths(path_list),
         account_defaults=_defaults(store),
+        images=_images(store, images, [path for path, _ in path_list], born),
         plan=plan_view(plan, names) if plan else None,
         runs=runs,
         more_runs=more,
@@ -236,6 +252,29 @@ def _open_paths(paths: Sequence[tuple[LaunchPath, Verdict]]) -> list[PathRow]:
             )
         )
     return sorted(rows, key=lambda r: (-r.members, r.account, r.region, r.id))
+
+
+def _images(
+    store: Store,
+    images: Sequence[Recorded[Image]],
+    paths: Sequence[LaunchPath],
+    born: Sequence[Instance],
+) -> list[ImageRow]:
+    uses = image_uses(
+        images, paths, store.view("launch-templates"), store.view("launch-configurations"), born
+    )
+    rows = [
+        ImageRow(
+            id=use.image.id,
+            account=use.image.account,
+            region=use.image.region,
+            name=use.image.name,
+            launched=use.launched,
+            launched_by=use.words(),
+        )
+        for use in uses
+    ]
+    return sorted(rows, key=lambda r: (not r.launched, r.account, r.region, r.name, r.id))
 
 
 def _defaults(store: Store) -> list[DefaultsRow]:

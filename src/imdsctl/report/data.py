@@ -153,6 +153,20 @@ class DefaultsRow(Struct, frozen=True, kw_only=True):
     managed_by: str
 
 
+class ImageRow(Struct, frozen=True, kw_only=True):
+    """An image of the account's own without ImdsSupport; `launched_by` says by what, in words.
+
+    `launched` is False where nothing that was read launches it or came from it.
+    """
+
+    id: str
+    account: str
+    region: str
+    name: str
+    launched: bool
+    launched_by: list[str]
+
+
 class ChangeRow(Struct, frozen=True, kw_only=True):
     """One change of a plan, in words."""
 
@@ -243,6 +257,7 @@ class ReportData(Struct, frozen=True, kw_only=True):
     sections: list[StatusSection]
     launch_paths: list[PathRow]
     account_defaults: list[DefaultsRow]
+    images: list[ImageRow]
     plan: PlanView | None
     runs: list[RunView]
     more_runs: int

@@ -135,7 +135,7 @@ def _run(journal: Journal, summary: RunSummary) -> RunView:
         gates_passed=sum(g.state == "passed" for g in progress.gates.values()),
         notable=notable[:SHOWN],
         notable_rest=max(0, len(notable) - SHOWN),
-        irreversible=[changes[c.id].resource for c in applied if changes[c.id].irreversible],
+        irreversible=[changes[c.id].resource for c in applied if changes[c.id].inverse is None],
     )
 
 

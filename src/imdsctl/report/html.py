@@ -14,7 +14,7 @@ from msgspec import structs
 from imdsctl.report.chart import calls_chart
 from imdsctl.report.data import DefaultsRow, InstanceRow, ReportData
 
-CELLS, GAPS, PATHS, DEFAULTS, CALLERS = 60, 60, 40, 40, 12
+CELLS, GAPS, PATHS, DEFAULTS, IMAGES, CALLERS = 60, 60, 40, 40, 40, 12
 """Rows that a table shows before it counts the rest: 20,000 instances must stay one page."""
 
 _TICKS = re.compile("`([^`]+)`")
@@ -42,7 +42,13 @@ def render_html(data: ReportData) -> str:
             defaults=_alike(data.account_defaults),
             callers=sorted(callers, key=_busiest)[:CALLERS],
             callers_rest=max(0, len(callers) - CALLERS),
-            shown={"cells": CELLS, "gaps": GAPS, "paths": PATHS, "defaults": DEFAULTS},
+            shown={
+                "cells": CELLS,
+                "gaps": GAPS,
+                "paths": PATHS,
+                "defaults": DEFAULTS,
+                "images": IMAGES,
+            },
         )
         .lstrip()
     )

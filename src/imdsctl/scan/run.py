@@ -202,7 +202,12 @@ class Scanner:
             found.launches,
         )
         self._record(
-            result, cell, "images", _EC2, fleet.images(cell, sorted(found.images)), lambda _: None
+            result,
+            cell,
+            "images",
+            _EC2,
+            fleet.images(cell, sorted(found.images), own=True),
+            lambda _: None,
         )
         defaults = fleet.account_defaults(cell)
         one = iter([defaults if isinstance(defaults, Unreadable) else [defaults]])

@@ -13,7 +13,7 @@ OptionValues = Mapping[str, str | int]
 
 The keys are AWS's names in snake_case: `http_tokens`, `http_put_response_hop_limit`,
 `http_endpoint`, `http_protocol_ipv6`, `instance_metadata_tags`; in a region's `defaults` also
-`http_tokens_enforced` and `managed_by`.
+`http_tokens_enforced`, `managed_by` and `managed_exception_message`.
 """
 
 

@@ -111,7 +111,7 @@ def _region(table: Table) -> ff.Region:
         one.done()
     return ff.Region(
         name=name,
-        defaults=_options(table, "defaults", _DEFAULT_ENUMS) or {},
+        defaults=_options(table, "defaults", _DEFAULT_ENUMS, ("managed_exception_message",)) or {},
         denied=table.flag("denied", default=False),
         images=images,
         launch_templates=templates,
@@ -136,7 +136,10 @@ def _image_reference(table: Table, known: tuple[str, ...]) -> str | None:
 
 
 def _options(
-    table: Table, key: str = "options", enums: dict[str, tuple[str, ...]] = _OPTION_ENUMS
+    table: Table,
+    key: str = "options",
+    enums: dict[str, tuple[str, ...]] = _OPTION_ENUMS,
+    texts: tuple[str, ...] = (),
 ) -> dict[str, str | int] | None:
     """Metadata options, holding just the members that are written down."""
     inner = table.table(key)
@@ -147,6 +150,9 @@ def _options(
         if member in inner:
             options[member] = inner.choice(member, choices, choices[0])
         inner.raw(member)
+    for member in texts:
+        if (text := inner.text(member, None)) is not None:
+            options[member] = text
     hops = "http_put_response_hop_limit"
     if hops in inner:
         options[hops] = inner.whole(hops, 1, *_HOP_LIMITS)

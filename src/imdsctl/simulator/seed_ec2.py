@@ -14,7 +14,7 @@ from imdsctl.simulator.fleetfile import InstanceSpec, LaunchTemplate, Region, Te
 from imdsctl.simulator.world import current
 
 DEFAULT_IMAGE = "default"
-"""The name of the image that instances have whose fleet file names none."""
+"""The name of the image that instances have whose fleet file names none; it is Amazon's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +52,15 @@ def seed_region(
     start = start or current().now
     defaults = dict(region.defaults)
     managed_by = str(defaults.pop("managed_by", "account"))
-    set_defaults(account, region.name, defaults, managed_by=managed_by)
+    message = str(defaults.pop("managed_exception_message", ""))
+    set_defaults(account, region.name, defaults, managed_by=managed_by, message=message)
 
     named = {
         image.name: images.create(account, region.name, image.name, support=image.imds_support)
         for image in region.images
     }
     if DEFAULT_IMAGE not in named:
-        named[DEFAULT_IMAGE] = images.create(account, region.name, DEFAULT_IMAGE)
+        named[DEFAULT_IMAGE] = images.create(account, region.name, DEFAULT_IMAGE, amazon=True)
     made = {
         template.name: _seed_template(account, region.name, template, named)
         for template in region.launch_templates

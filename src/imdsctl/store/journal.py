@@ -1,6 +1,6 @@
 """The journal side of the store: what a run does, on disk before the run goes on."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from itertools import groupby
 from typing import Any
@@ -74,7 +74,9 @@ class SqlJournal:
             for row in rows
         ]
 
-    def start(self, run: str, plan: Plan, waves: list[int] | None) -> None:
+    def start(
+        self, run: str, plan: Plan, waves: list[int] | None, allowed: Sequence[str] = ()
+    ) -> None:
         """See `ports.Journal.start`; plan and first entry are kept together or not at all.
 
         Raises:
@@ -95,7 +97,10 @@ class SqlJournal:
                     f"run {run} was started before",
                     hint=f"go on with it: imdsctl apply plan.json --resume {run}",
                 )
-            self._append(connection, run, "started", "", {"digest": plan.digest, "waves": waves})
+            named = {"allowed": list(allowed)} if allowed else {}
+            self._append(
+                connection, run, "started", "", {"digest": plan.digest, "waves": waves, **named}
+            )
 
     def plan_of(self, run: str) -> Plan:
         """See `ports.Journal.plan_of`."""

@@ -43,6 +43,7 @@ CALLS = (
     images.describe_image_attribute,
     images.modify_image_attribute,
     images.register_image,
+    images.reset_image_attribute,
     metadata.get_instance_metadata_defaults,
     metadata.modify_instance_metadata_defaults,
     metadata.modify_instance_metadata_options,

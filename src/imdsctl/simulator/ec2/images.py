@@ -13,6 +13,8 @@ from imdsctl.simulator.ec2.paging import cut, page_size
 from imdsctl.simulator.ec2.region import backend_of, state_of
 
 V2 = "v2.0"
+AMAZON = "137112412989"
+"""The account that owns Amazon Linux's images."""
 
 PARAMETER = "resolve:ssm:"
 """How a launch template names an AMI by a Systems Manager parameter."""
@@ -41,8 +43,9 @@ def create(
     support: str | None = None,
     tags: Mapping[str, str] | None = None,
     description: str = "",
+    amazon: bool = False,
 ) -> str:
-    """Create an AMI of the account's own, and give its id."""
+    """Create an AMI of the account's own, or a public one of Amazon's, and give its id."""
     backend = backend_of(account, region)
     image_id = state_of(backend).new_id("ami", name)
     image = Ami(
@@ -53,7 +56,10 @@ def create(
         virtualization_type="hvm",
         architecture="x86_64",
         root_device_type="ebs",
-        image_location=f"{account}/{name}",
+        owner_id=AMAZON if amazon else account,
+        owner_alias="amazon" if amazon else None,
+        public=amazon,
+        image_location=f"{AMAZON if amazon else account}/{name}",
         hypervisor="xen",
         region_name=f"{region}a",
         tags=dict(tags or {}),
@@ -146,6 +152,24 @@ def modify_image_attribute(self: Any) -> Any:
         image.imds_support = check_support(support)
     else:
         image.description = description
+    return EmptyResult()
+
+
+def reset_image_attribute(self: Any) -> EmptyResult:
+    """ResetImageAttribute: only launch permissions can be reset, ImdsSupport cannot.
+
+    Source: API Reference, ResetImageAttribute and ModifyImageAttribute ("you can't undo it").
+    """
+    attribute = self._get_param("Attribute")
+    if attribute != "launchPermission":
+        raise Refused(
+            "InvalidParameterValue",
+            f"Value ({attribute}) for parameter attribute is invalid. "
+            "You can only reset the launchPermission attribute.",
+        )
+    image = find(self.ec2_backend, self._get_param("ImageId"))
+    self.error_on_dryrun()
+    image.launch_permissions.clear()
     return EmptyResult()
 
 
