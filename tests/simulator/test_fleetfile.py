@@ -89,6 +89,8 @@ user_data = "…"
 tags.env = "prod"
 software = ["amazon-ssm-agent 2.3.612.0", "fence-agents 4.2.1"]
 ssm = true
+role = "ledger"
+credentials = "broken"
 metrics = true
 operator = ""
 traced = false
@@ -131,6 +133,8 @@ def test_the_whole_grammar_is_read() -> None:
     (db,) = region.instances
     assert db.names == ("db-1", "db-2")
     assert (db.state, db.stopped_days_ago, db.platform) == ("stopped", 90, "windows")
+    assert (db.role, db.credentials) == ("ledger", "broken")
+    assert (web.role, web.credentials) == ("instance-role", "working")
     assert db.tags == {"env": "prod"}
     assert db.callers[0].when == "nightly"
     assert not db.callers[0].vital
@@ -166,6 +170,8 @@ REFUSED = [
     ("an unknown option", 'http_endpoint = "enabled"', 'http_tocens = "x"', "http_tocens"),
     ("an unknown key of a caller", 'container = "bridge"', 'box = "bridge"', "unknown key box"),
     ("a value out of its enum", 'state = "stopped"', 'state = "asleep"', '"asleep"'),
+    ("no role's name", 'role = "ledger"', 'role = "a role"', '"a role"'),
+    ("credentials that are neither", 'credentials = "broken"', 'credentials = "odd"', '"odd"'),
     ("a wrong type", "count = 2", 'count = "2"', 'count = "2"'),
     ("true where a number belongs", "count = 2", "count = true", "count = true"),
     ("no instance at all", "count = 2", "count = 0", "count = 0"),

@@ -7,9 +7,6 @@ the world's lock; when it begins and ends is told by the simulated clock.
 
 import json
 import math
-import uuid
-from collections import Counter
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Final
@@ -18,13 +15,23 @@ from moto.core.responses import ActionResult
 
 from imdsctl.simulator.ec2.region import backend_of
 from imdsctl.simulator.errands import end
-from imdsctl.simulator.life import Life, micros
+from imdsctl.simulator.life import micros
 from imdsctl.simulator.ssm import commands_host as host
 from imdsctl.simulator.ssm.commands_nodes import Refused, invalid_instances, is_connected, managed
+from imdsctl.simulator.ssm.commands_state import (
+    ENDED,
+    PLUGINS,
+    POWERSHELL,
+    SHELL,
+    Command,
+    Invocation,
+    command_row,
+    elapsed,
+    invocation_row,
+    stamp,
+)
 from imdsctl.simulator.world import current
 
-SHELL, POWERSHELL = "AWS-RunShellScript", "AWS-RunPowerShellScript"
-_PLUGINS: Final = {SHELL: "aws:runShellScript", POWERSHELL: "aws:runPowerShellScript"}
 _PLATFORMS: Final = {SHELL: "linux", POWERSHELL: "windows"}
 _PARAMETERS: Final = frozenset({"commands", "workingDirectory", "executionTimeout"})
 _MOST: Final = 50
@@ -32,65 +39,10 @@ _DELIVERY_SECONDS: Final = 3600
 _LONGEST_SECONDS: Final = 120.0
 """Real seconds that a script gets at most, whatever its executionTimeout says."""
 
-_SHOWN, _LISTED = 24_000, 2_500
+_SHOWN: Final = 24_000
 _LONGEST_COMMENT: Final = 100
 _SETTLES: Final = timedelta(seconds=1)
 """How long GetCommandInvocation may not know yet of what SendCommand has just answered."""
-
-_ENDED: Final = frozenset({"Success", "Failed", "TimedOut", "Cancelled"})
-
-
-@dataclass(slots=True)
-class Invocation:
-    """A command on one instance. `details` is AWS's StatusDetails; `group` its process group."""
-
-    instance: Any
-    life: Life
-    status: str = "Pending"
-    details: str = "Pending"
-    code: int = -1
-    started: datetime | None = None
-    ended: datetime | None = None
-    out: str = ""
-    err: str = ""
-    group: int | None = None
-
-    def finish(self, status: str, details: str | None = None, code: int = -1) -> None:
-        """Bring it to an end, now."""
-        self.status, self.details, self.code = status, details or status, code
-        self.ended = current().now
-
-
-@dataclass(slots=True)
-class Command:
-    """A command and its invocations, by instance id."""
-
-    account: str
-    region: str
-    document: str
-    parameters: dict[str, list[str]]
-    comment: str
-    targets: list[dict[str, Any]]
-    timeout: int
-    max_concurrency: str
-    max_errors: str
-    requested: datetime
-    invocations: dict[str, Invocation]
-    cancelled: bool = False
-    id: str = field(default_factory=lambda: str(uuid.uuid4()))
-
-    @property
-    def status(self) -> str:
-        """That of all of it, from those of its invocations."""
-        states = Counter(one.status for one in self.invocations.values())
-        if any(state not in _ENDED for state in states):
-            if self.cancelled:
-                return "Cancelling"
-            return "Pending" if set(states) == {"Pending"} else "InProgress"
-        for state in ("Cancelled", "Failed", "TimedOut"):
-            if states[state]:
-                return state
-        return "Success"
 
 
 def _commands(self: Any) -> dict[str, Command]:
@@ -104,7 +56,7 @@ def _commands(self: Any) -> dict[str, Command]:
 def send_command(self: Any) -> ActionResult:
     """SendCommand: AWS-RunShellScript, and AWS-RunPowerShellScript, which nothing here can run."""
     document = self._get_param("DocumentName") or ""
-    if document not in _PLUGINS:
+    if document not in PLUGINS:
         raise Refused("InvalidDocument", f"Document with name {document} does not exist.")
     parameters = self._get_param("Parameters") or {}
     _check(parameters)
@@ -135,7 +87,7 @@ def send_command(self: Any) -> ActionResult:
     _commands(self)[command.id] = command
     current().after(timeout, partial(_undelivered, command))
     _go_on(command)
-    return ActionResult({"Command": _command_row(command)})
+    return ActionResult({"Command": command_row(command)})
 
 
 def _check(parameters: dict[str, list[str]]) -> None:
@@ -284,7 +236,7 @@ def get_command_invocation(self: Any) -> ActionResult:
             "The command ID and managed node ID you specified didn't match any invocations.",
         )
     plugin = self._get_param("PluginName")
-    if plugin not in {None, _PLUGINS[command.document]}:
+    if plugin not in {None, PLUGINS[command.document]}:
         raise Refused("InvalidPluginName", "The plugin name isn't valid.")
     row: dict[str, Any] = {
         "CommandId": command.id,
@@ -292,11 +244,11 @@ def get_command_invocation(self: Any) -> ActionResult:
         "Comment": command.comment,
         "DocumentName": command.document,
         "DocumentVersion": "$DEFAULT",
-        "PluginName": _PLUGINS[command.document],
+        "PluginName": PLUGINS[command.document],
         "ResponseCode": one.code,
-        "ExecutionStartDateTime": _stamp(one.started),
-        "ExecutionEndDateTime": _stamp(one.ended if one.started else None),
-        "ExecutionElapsedTime": _elapsed(one),
+        "ExecutionStartDateTime": stamp(one.started),
+        "ExecutionEndDateTime": stamp(one.ended if one.started else None),
+        "ExecutionElapsedTime": elapsed(one),
         "Status": one.status,
         "StatusDetails": one.details,
         "StandardOutputContent": one.out[:_SHOWN],
@@ -310,7 +262,7 @@ def list_commands(self: Any) -> ActionResult:
     wanted, instance = self._get_param("CommandId"), self._get_param("InstanceId")
     found = [_found(self, wanted)] if wanted else list(_commands(self).values())[::-1]
     rows = [
-        _command_row(one)
+        command_row(one)
         for one in found
         if (not instance or instance in one.invocations) and _passes(self, one, one.status)
     ]
@@ -323,7 +275,7 @@ def list_command_invocations(self: Any) -> ActionResult:
     found = [_found(self, wanted)] if wanted else list(_commands(self).values())[::-1]
     details = self._get_param("Details") in (True, "true")
     rows = [
-        _invocation_row(command, one, details=details)
+        invocation_row(command, one, details=details)
         for command in found
         for one in command.invocations.values()
         if instance in (None, "", one.instance.id) and _passes(self, command, one.status)
@@ -359,7 +311,7 @@ def _passes(self: Any, command: Command, status: str) -> bool:
         elif key == "DocumentName":
             fits = command.document == value
         elif key == "ExecutionStage":
-            fits = (status in _ENDED) == (value == "Complete")
+            fits = (status in ENDED) == (value == "Complete")
         else:
             raise Refused("InvalidFilterKey", "The specified key isn't valid.")
         if not fits:
@@ -377,73 +329,6 @@ def _page(self: Any, name: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
     if start + size < len(rows):
         page["NextToken"] = str(start + size)
     return page
-
-
-def _command_row(command: Command) -> dict[str, Any]:
-    states = Counter(one.status for one in command.invocations.values())
-    return {
-        "CommandId": command.id,
-        "DocumentName": command.document,
-        "DocumentVersion": "$DEFAULT",
-        "Comment": command.comment,
-        "ExpiresAfter": command.requested + timedelta(seconds=command.timeout),
-        "Parameters": command.parameters,
-        "InstanceIds": [] if command.targets else list(command.invocations),
-        "Targets": command.targets,
-        "RequestedDateTime": command.requested,
-        "Status": command.status,
-        "StatusDetails": command.status,
-        "MaxConcurrency": command.max_concurrency,
-        "MaxErrors": command.max_errors,
-        "TargetCount": len(command.invocations),
-        "CompletedCount": sum(count for state, count in states.items() if state in _ENDED),
-        "ErrorCount": states["Failed"] + states["TimedOut"],
-        "DeliveryTimedOutCount": sum(
-            one.details == "Undeliverable" for one in command.invocations.values()
-        ),
-        "TimeoutSeconds": command.timeout,
-    }
-
-
-def _invocation_row(command: Command, one: Invocation, *, details: bool) -> dict[str, Any]:
-    row: dict[str, Any] = {
-        "CommandId": command.id,
-        "InstanceId": one.instance.id,
-        "InstanceName": one.instance.private_dns_name,
-        "Comment": command.comment,
-        "DocumentName": command.document,
-        "DocumentVersion": "$DEFAULT",
-        "RequestedDateTime": command.requested,
-        "Status": one.status,
-        "StatusDetails": one.details,
-        "CommandPlugins": [],
-    }
-    if details:
-        text = one.out + (f"\n----------ERROR-------\n{one.err}" if one.err else "")
-        plugin: dict[str, Any] = {
-            "Name": _PLUGINS[command.document],
-            "Status": one.status,
-            "StatusDetails": one.details,
-            "ResponseCode": one.code,
-            "Output": text[:_LISTED],
-        }
-        if one.started is not None:
-            plugin["ResponseStartDateTime"] = one.started
-        if one.ended is not None:
-            plugin["ResponseFinishDateTime"] = one.ended
-        row["CommandPlugins"] = [plugin]
-    return row
-
-
-def _stamp(when: datetime | None) -> str:
-    """As GetCommandInvocation writes times: ISO 8601 in UTC, empty for none."""
-    return "" if when is None else f"{when:%Y-%m-%dT%H:%M:%S.%f}"[:-3] + "Z"
-
-
-def _elapsed(one: Invocation) -> str:
-    if one.started is None or one.ended is None:
-        return ""
-    return f"PT{(one.ended - one.started).total_seconds():g}S"
 
 
 CALLS: Final = (
