@@ -25,7 +25,7 @@ options = {{ http_tokens = "optional" }}
 name = "awseb-shop"
 launch_template = "awseb-shop"
 version = "1"
-size = 3
+size = {size}
 beanstalk_environment = "shop-prod"
 beanstalk_application = "shop"
 {option}
@@ -44,9 +44,9 @@ BOOT_ONLY = 'behaviour = "v1-only", when = "boot"'
 NOT_VITAL = 'behaviour = "v1-only", when = "boot", vital = false'
 
 
-def fleet(caller: str = QUIET, option: str = "disable_imdsv1 = false") -> str:
+def fleet(caller: str = QUIET, option: str = "disable_imdsv1 = false", *, size: int = 3) -> str:
     """The fleet with a program of the shop's, and its environment's option as the file says it."""
-    return FLEET.format(caller=caller, option=option)
+    return FLEET.format(caller=caller, option=option, size=size)
 
 
 def environment(name: str) -> dict[str, Any]:

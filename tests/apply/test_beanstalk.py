@@ -103,16 +103,20 @@ def test_elastic_beanstalk_rolls_an_update_back_whose_instances_do_not_become_he
     assert held["reasons"][0]["rule"] == "failed-gate"
 
 
-def test_refused_calls_that_no_health_check_minds_cancel_the_update(
-    operator: Operator, simulated_aws: Any
+@pytest.mark.parametrize(("size", "cancelled"), [(6, 0), (5, 1)])
+def test_refused_calls_that_no_health_check_minds_take_the_update_back(
+    size: int, cancelled: int, operator: Operator, simulated_aws: Any
 ) -> None:
-    aws = simulated_aws(fleet(NOT_VITAL))
+    # Three batches are through before the metric tells; of five, the last ones are spared.
+    aws = simulated_aws(fleet(NOT_VITAL, size=size))
     prepared(operator)
     stopped = operator.apply()
     assert stopped.code == 4, str(stopped)
     (told,) = [c for c in stopped.json["changes"] if c["id"] == SHOP]
     assert told["state"] == "rolled-back"
     assert "IMDSv1 calls rejected" in told["detail"]
+    assert calls_of(aws, "AbortEnvironmentUpdate") == cancelled
+    assert calls_of(aws, "UpdateEnvironment") == 3 - cancelled, "the mail's, the shop's, and back"
     assert option("shop-prod") == "false"
     assert tokens(aws, "awseb-shop") == {"optional"}
     assert environment("shop-prod")["Status"] == "Ready"

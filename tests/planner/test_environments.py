@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from planner_fleet import (
     OLD,
+    OPEN,
     V1,
     V2,
     Fleet,
@@ -112,3 +113,15 @@ def test_what_is_left_on_v1_in_an_environment_that_is_done_is_changed_in_place()
     plan = planned(fleet)
     assert ids(plan) == ["instance-options:i-awseb1", "instance-options:i-awseb2"]
     assert change(plan, "instance-options:i-awseb1").before == evidence_before(fleet, "i-awseb1")
+
+
+def test_the_default_version_of_its_template_is_left_to_elastic_beanstalk() -> None:
+    fleet = Fleet()
+    fleet.template("lt", OPEN, V2, default=1)
+    fleet.group("awseb", "lt:2", tags=TAGS, options={"http_tokens": "required"})
+    fleet.environment("shop-prod", disable_imdsv1="true")
+    fleet.account_default(V1)
+    plan = planned(fleet)
+    assert ids(plan) == ["account-defaults:account-defaults"], "nothing waits for it"
+    assert held(plan)["lt:$Default"].status == "blocked"
+    assert rules(plan)["lt:$Default"] == "beanstalk-environment"

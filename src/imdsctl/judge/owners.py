@@ -19,6 +19,17 @@ def environment_names(evidence: CellEvidence) -> dict[str, str]:
     }
 
 
+def environment_templates(evidence: CellEvidence) -> dict[str, str]:
+    """The Elastic Beanstalk environment of each launch template that its group launches from."""
+    names = environment_names(evidence)
+    return {
+        spec.template.id: names[group.item.name]
+        for group in evidence.groups
+        if group.item.name in names
+        for spec in group.item.specs
+    }
+
+
 def environments_by_group(evidence: CellEvidence) -> Mapping[str, Recorded[Environment]]:
     """The environments that were read, by the group that they own."""
     known = {record.item.name: record for record in evidence.environments}

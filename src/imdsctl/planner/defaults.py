@@ -90,6 +90,7 @@ def plan_defaults(judged: JudgedCell, draft: Draft) -> None:
         and p.path.kind != "launch-configuration"
         and p.path.explicit.http_tokens is None
         and p.path.id not in draft.frozen
+        and not (p.path.kind == "template" and p.path.template in draft.owned_templates)
     ]
     if waiting:
         draft.hold(

@@ -17,9 +17,10 @@ class Draft:
     `refreshed` are the groups whose instances something else replaces, so that nobody modifies
     them, and `left` those of their instances that the refresh leaves alone: which refresh, and why.
     `in_place` are the groups that the policy would rather have refreshed, with what forbids it;
-    `owned` those that only another service may change. `frozen` are the ids of the launch paths
-    that will be V2 only before any instance is touched, `noisy` the groups whose programs will have
-    calls rejected and work all the same.
+    `owned` those that only another service may change, `owned_templates` the ids of the launch
+    templates behind those. `frozen` are the ids of the launch paths that will be V2 only before any
+    instance is touched, `noisy` the groups whose programs will have calls rejected and work all the
+    same.
     """
 
     cell: Cell
@@ -35,6 +36,7 @@ class Draft:
     left: dict[str, tuple[str, str]] = field(default_factory=dict)
     in_place: dict[str, Reason] = field(default_factory=dict)
     owned: dict[str, Reason] = field(default_factory=dict)
+    owned_templates: set[str] = field(default_factory=set)
     frozen: set[str] = field(default_factory=set)
     noisy: set[str] = field(default_factory=set)
 

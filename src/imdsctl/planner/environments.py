@@ -3,7 +3,7 @@
 from collections import defaultdict
 from typing import Final
 
-from imdsctl.judge.owners import environment_names, environments_by_group
+from imdsctl.judge.owners import environment_names, environment_templates, environments_by_group
 from imdsctl.model.cell import JudgedCell
 from imdsctl.model.evidence import Environment
 from imdsctl.model.launch_path import JudgedPath
@@ -31,6 +31,7 @@ def plan_environments(judged: JudgedCell, draft: Draft) -> None:
     group, no instance by hand.
     """
     known = environments_by_group(judged.evidence)
+    _unused_versions(judged, draft)
     by_group: dict[str, list[JudgedPath]] = defaultdict(list)
     for path in judged.paths:
         by_group[path.path.group or ""].append(path)
@@ -48,6 +49,27 @@ def plan_environments(judged: JudgedCell, draft: Draft) -> None:
             _environment(known[group].item, group, open_paths, judged, draft)
         else:
             _hold(open_paths, draft)
+
+
+def _unused_versions(judged: JudgedCell, draft: Draft) -> None:
+    """The default version of an environment's own template, from which its group does not launch.
+
+    Elastic Beanstalk creates a version for each change of its own and leaves the default where it
+    was, so that there is nothing to do and nobody to wait for.
+    """
+    templates = environment_templates(judged.evidence)
+    draft.owned_templates.update(templates)
+    for path in judged.paths:
+        name = templates.get(path.path.template or "")
+        if name and path.path.kind == "template" and path.verdict.status != "done":
+            reason = Reason(
+                rule="beanstalk-environment",
+                summary=f"It belongs to Elastic Beanstalk environment {name}, whose group launches "
+                "from another version of it; nothing that is known launches the default.",
+                fix="Nothing to do, unless somebody launches from it by hand.",
+                evidence=path.path.evidence,
+            )
+            draft.hold_path(path, reason, status="blocked")
 
 
 def _hold(paths: list[JudgedPath], draft: Draft) -> None:

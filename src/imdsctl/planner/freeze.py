@@ -27,7 +27,9 @@ def plan_freeze(judged: JudgedCell, draft: Draft) -> None:
     plan_environments(judged, draft)
     by_template: dict[str, list[JudgedPath]] = defaultdict(list)
     for path in map(through_nodegroup, judged.paths):
-        if path.path.group in draft.owned:
+        if path.path.group in draft.owned or (
+            path.path.kind == "template" and path.path.template in draft.owned_templates
+        ):
             continue
         if path.path.template:
             by_template[path.path.template].append(path)
