@@ -17,6 +17,8 @@ from whole_run import (
     mutating_calls,
 )
 
+from imdsctl.simulator.eks import nodegroups
+
 FLEET = """
 start = 2026-11-11T09:00:00Z
 [[account]]
@@ -406,3 +408,23 @@ def test_nodes_that_a_failed_update_left_behind_are_replaced_too(
     assert updates() == [("2", "Failed"), ("1", "Successful")]
     assert tokens(aws) == {"optional"}
     assert len(running(aws)) == 3
+
+
+def test_a_way_back_that_failed_can_be_tried_again(operator: Operator, simulated_aws: Any) -> None:
+    aws = simulated_aws(fleet())
+    prepared(operator)
+    assert operator.apply().code == 0
+    run = operator.run()
+    with aws.world.lock:
+        eks = nodegroups.backend("111111111111", "eu-west-1")
+        record = nodegroups.record_of(eks.clusters["shop"].nodegroups["batch"])
+    record.drainable = False
+    stuck = operator("rollback", run, "--yes", "-o", "json")
+    assert stuck.code == 4, str(stuck)
+    assert "PodEvictionFailure" in told(stuck)["detail"]
+    assert version_in_use() == "2"
+    record.drainable = True
+    back = operator("rollback", run, "--yes", "-o", "json")
+    assert back.code == 0, str(back)
+    assert updates() == [("2", "Successful"), ("1", "Failed"), ("1", "Successful")]
+    assert tokens(aws) == {"optional"}

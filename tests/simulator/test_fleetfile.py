@@ -201,6 +201,13 @@ REFUSED = [
     ("not a number", "replaced_per_day = 2", "replaced_per_day = nan", "nan"),
     ("a pace of nothing", "per_hour = 6", "per_hour = 0", "per_hour = 0"),
     ("tokens as a flag", 'http_tokens = "optional",', "http_tokens = true,", "http_tokens = true"),
+    ("a node group's key on no node group", "metrics = false", "eks_drainable = false", "eks_dr"),
+    (
+        "a number for a flag",
+        'eks_nodegroup = "workers"',
+        "eks_nodegroup='w'\neks_custom_template=1",
+        "= 1",
+    ),
     ("a group twice", 'name = "mailer"', 'name = "web"', 'a second auto_scaling_group "web"'),
 ]
 
