@@ -15,7 +15,7 @@ import pytest
 
 from imdsctl.judge.facts import Finding, InstanceFacts, PathFacts, Siblings
 from imdsctl.model.cell import FailedGate
-from imdsctl.model.evidence import Calls, Instance, Recorded, Trace
+from imdsctl.model.evidence import Calls, Environment, Instance, Recorded, Trace
 from imdsctl.model.launch_path import LaunchPath
 from imdsctl.model.policy import Exemption, Policy
 from imdsctl.model.verdict import Reason, Verdict
@@ -103,6 +103,26 @@ def path_facts(given: dict[str, Any]) -> PathFacts:
         },
         unreadable=given.get("unreadable", {}),
         failed_gate=FailedGate(**given["failed_gate"]) if "failed_gate" in given else None,
+        environment=recorded("environments", "e8", an_environment(given["environment"]))
+        if "environment" in given
+        else None,
+    )
+
+
+def an_environment(given: dict[str, Any]) -> Environment:
+    """An Elastic Beanstalk environment, Ready and Green unless the case says otherwise."""
+    return msgspec.convert(
+        {
+            "name": "shop-prod",
+            "environment_id": "e-1",
+            "application": "shop",
+            "account": ACCOUNT,
+            "region": REGION,
+            "status": "Ready",
+            "health": "Green",
+            **given,
+        },
+        Environment,
     )
 
 

@@ -420,6 +420,9 @@ ITEM_OF: dict[str, type[Item]] = {
 }
 """Which value a reading of each kind consists of."""
 
+SCANNED: tuple[str, ...] = tuple(what for what in ITEM_OF if what != "traces")
+"""The kinds that a scan reads in every cell; traces are brought by whoever made them."""
+
 
 T = TypeVar("T", bound=Item)
 

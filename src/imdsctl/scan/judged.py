@@ -6,7 +6,7 @@ from datetime import datetime
 from imdsctl.judge.fleet import judge_cell
 from imdsctl.model.cell import CellEvidence, FailedGate, JudgedCell, StandingRun
 from imdsctl.model.diagnostics import UsageError
-from imdsctl.model.evidence import ITEM_OF, Cell, Unreadable
+from imdsctl.model.evidence import SCANNED, Cell, Unreadable
 from imdsctl.model.plan import ONE_WAY, Change
 from imdsctl.model.policy import Policy
 from imdsctl.model.run import Progress, fold
@@ -132,7 +132,7 @@ def judge_store(
         cells = [cell] if cell else store.cells()
     for one in cells:
         # A reading that never ended (a scan that was killed) must not look like "there are none".
-        for what in ITEM_OF:
+        for what in SCANNED:
             if (*one, what) not in read:
                 why.setdefault(one, {}).setdefault(what, "not read yet")
         known = load_cell(store, one, why.get(one, {}), failed, standing.get(one, ()))
