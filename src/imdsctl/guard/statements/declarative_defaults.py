@@ -63,12 +63,7 @@ def _path(path: LaunchPath, look: Look) -> Finding:
 def _undo(change: Change, look: Look) -> Finding | None:
     if change.kind in ("account-defaults", "account-enforcement"):
         return Finding("deny", "sets the account default back, which the policy then owns")
-    if (
-        look.settings.enforce
-        and change.kind == "instance-options"
-        and change.before.get("http_tokens") == "optional"
-        and change.after.get("http_tokens") == "required"
-    ):
+    if look.settings.enforce and change.requires_tokens:
         return Finding("deny", "sets http_tokens back to optional: UnsupportedOperation")
     return None
 
