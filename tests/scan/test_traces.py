@@ -96,6 +96,7 @@ def test_the_metric_says_that_somebody_calls_and_the_trace_says_who(
     assert "billing" in said
     assert "aws-sdk-java/1.11.400" in said
     assert "never asks for a token" in " ".join(said.split())
+    assert said.index("never asks") < said.index("around the clock"), "the cause comes first"
 
 
 def asks_both_ways(file: Path) -> None:

@@ -18,7 +18,8 @@ CONTAINER_TAGS = ("kubernetes.io/cluster/", "eks:", "aws:eks:", "aws:ecs:", "Ama
 class Finding:
     """What one rule says: a status it argues for, or only a caution (`status` None).
 
-    A caution lowers the confidence of a `ready` verdict to at most `confidence`.
+    A caution lowers the confidence of a `ready` verdict to at most `confidence`. What names the
+    cause `leads`: it is told before what only says that something is so.
     """
 
     summary: str
@@ -26,6 +27,7 @@ class Finding:
     status: Status | None = None
     confidence: Confidence = "high"
     evidence: tuple[str, ...] = ()
+    leads: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

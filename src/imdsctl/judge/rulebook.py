@@ -37,6 +37,7 @@ def weigh(
     argued = {found.status for _, found in findings if found.status}
     status: Status = next((s for s in PRECEDENCE if s in argued), "ready")
     deciding = [(name, found) for name, found in findings if found.status == status]
+    deciding.sort(key=lambda one: not one[1].leads)
     others = [(name, found) for name, found in findings if found.status != status]
     if status == "ready":
         confidence = _lowest([found.confidence for _, found in others if not found.status])

@@ -49,4 +49,5 @@ def _traced(record: Recorded[Trace], worst: TracedProgram, facts: InstanceFacts)
         fix=f"{worst.fix[:1].upper()}{worst.fix[1:]}. A plan raises the hop limit first for what "
         "is in no group (see [hop_bump]).",
         evidence=(*facts.evidence, record.id),
+        leads=True,
     )

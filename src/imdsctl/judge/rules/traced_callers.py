@@ -30,6 +30,7 @@ def judge(facts: InstanceFacts) -> Finding | None:
             f"({when(trace)}) {_WHY[worst.behaviour]}.{more}",
             fix=f"{worst.fix[:1].upper()}{worst.fix[1:]}.",
             evidence=(record.id,),
+            leads=True,
         )
     first = [c for c in trace.callers if c.behaviour == "v1-first"]
     if not first or len(first) < len(trace.callers):
