@@ -93,7 +93,9 @@ def test_a_distributions_number_is_less_sure_than_the_makers_own() -> None:
         known("deb", "python3-botocore", "1.12"),
     )
     own = known("deb", "amazon-ssm-agent", "2.3.100.0")
-    assert upstream and distribution and own
+    assert upstream
+    assert distribution
+    assert own
     assert (upstream.confidence, distribution.confidence, own.confidence) == (
         "high",
         "medium",
