@@ -5,6 +5,7 @@ from typing import Any, Final, Literal
 
 from msgspec import Struct
 
+from imdsctl.cli.answers_host import HostAuditAnswer
 from imdsctl.guard.guardrail import PolicyKind
 from imdsctl.guard.preflight import Affected, Locked
 from imdsctl.model.plan import Plan
@@ -322,6 +323,7 @@ ANSWERS: Final[dict[str, Any]] = {
     "guard-policies": GuardPoliciesAnswer,
     "guard-preflight": GuardPreflightAnswer,
     "permissions": PermissionsAnswer,
+    "host-audit": HostAuditAnswer,
 }
 """The answers by name; `run` is what `imdsctl runs RUN` says."""
 

@@ -19,7 +19,7 @@ BEGIN: Final = "<!-- known software: written by `make known-software` -->"
 END: Final = "<!-- end of known software -->"
 
 _HEAD: Final = '''"""Written from known-software.toml by `make known-software`; change that file."""
-# ruff: noqa: E501, Q000, Q003
+# ruff: noqa: E501, Q000
 # fmt: off
 
 from __future__ import annotations

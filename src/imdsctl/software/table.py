@@ -1,5 +1,5 @@
 """Written from known-software.toml by `make known-software`; change that file."""
-# ruff: noqa: E501, Q000, Q003
+# ruff: noqa: E501, Q000
 # fmt: off
 
 from __future__ import annotations
