@@ -1,7 +1,7 @@
 """Two roots, filled by the real package managers once for all tests."""
 
 import pytest
-from managers import Filled, fill
+from host_audit.managers import Filled, fill
 
 
 @pytest.fixture(scope="session")

@@ -3,11 +3,14 @@
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
-from audited import archive, pom, put, run, there
+from host_audit.audited import archive, pom, put, run, there
+
+
+class Manager(Protocol):
+    def __call__(self, root: Path, *, old: bool) -> None: ...
 
 
 class NotHereError(Exception):
@@ -20,7 +23,7 @@ def _need(*tools: str) -> None:
         raise NotHereError(f"no {', '.join(missing)} on this machine")
 
 
-def pip(root: Path, old: bool) -> None:
+def pip(root: Path, *, old: bool) -> None:
     wanted = "botocore==1.12.100" if old else "botocore>=1.44"
     target = root / "opt/app/lib/python3.8/site-packages"
     words = [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--no-compile"]
@@ -31,7 +34,7 @@ def pip(root: Path, old: bool) -> None:
         raise NotHereError(f"pip: {done.stderr.strip().splitlines()[-1]}")
 
 
-def npm(root: Path, old: bool) -> None:
+def npm(root: Path, *, old: bool) -> None:
     _need("npm")
     folder = root / "srv/node"
     put(folder, "package.json", "{}")
@@ -44,7 +47,7 @@ def npm(root: Path, old: bool) -> None:
         raise NotHereError(f"npm: {(done.stderr + done.stdout).strip()[:200]}")
 
 
-def gem(root: Path, old: bool) -> None:
+def gem(root: Path, *, old: bool) -> None:
     """A gem of that name and version, built here and installed by the real tool."""
     _need("gem")
     version = "3.78.0" if old else "3.220.0"
@@ -61,14 +64,15 @@ def gem(root: Path, old: bool) -> None:
     run("gem", "install", "--local", "--no-document", "-i", target, made)
 
 
-def dpkg(root: Path, old: bool) -> None:
+def dpkg(root: Path, *, old: bool) -> None:
     _need("dpkg", "dpkg-deb")
     if os.geteuid():
         raise NotHereError("dpkg installs as root only")
     version = "2.3.372.0-1" if old else "3.3.987.0-1"
     package = root.parent / f"deb-{version}"
-    put(package, "DEBIAN/control", f"Package: amazon-ssm-agent\nVersion: {version}\n"
-        "Architecture: all\nMaintainer: a test <a@test.invalid>\nDescription: a test\n")  # fmt: skip
+    control = f"Package: amazon-ssm-agent\nVersion: {version}\nArchitecture: all\n"
+    control += "Maintainer: a test <a@test.invalid>\nDescription: a test\n"
+    put(package, "DEBIAN/control", control)
     put(package, "usr/share/doc/amazon-ssm-agent/copyright", "none\n")
     deb = root.parent / f"{version}.deb"
     run("dpkg-deb", "--build", package, deb)
@@ -93,7 +97,7 @@ def build_rpm(folder: Path, name: str, version: str) -> Path:
     return next((folder / "RPMS").rglob(f"{name}-{version}-*.rpm"))
 
 
-def rpm(root: Path, old: bool) -> None:
+def rpm(root: Path, *, old: bool) -> None:
     version = "1.2" if old else "2.4"
     package = build_rpm(root.parent / f"rpm-{version}", "ec2-net-utils", version)
     run("rpm", "--root", root, "--dbpath", "/var/lib/rpm", "-i", "--nodeps", package)
@@ -149,14 +153,14 @@ def build_go(
     return out.read_bytes()
 
 
-def go(root: Path, old: bool) -> None:
+def go(root: Path, *, old: bool) -> None:
     version = "v1.25.19" if old else "v1.55.7"
     put(
         root, "usr/local/bin/tool", build_go(root.parent / f"go-{version}", version, old=old), 0o755
     )
 
 
-def java(root: Path, old: bool) -> None:
+def java(root: Path, *, old: bool) -> None:
     """A Spring Boot jar, packed by the JDK's own tool."""
     _need("jar")
     version = "1.11.563" if old else "1.12.780"
@@ -168,7 +172,7 @@ def java(root: Path, old: bool) -> None:
     run("jar", "-c", "-f", root / "srv/app.jar", "-0", "-C", folder, ".")
 
 
-MANAGERS: dict[str, tuple[Callable[[Path, bool], None], str, str]] = {
+MANAGERS: dict[str, tuple[Manager, str, str]] = {
     "pip": (pip, "botocore", "1.12.100"),
     "npm": (npm, "aws-sdk", "2.500.0"),
     "gem": (gem, "aws-sdk-core", "3.78.0"),
@@ -192,7 +196,7 @@ def fill(folder: Path, *, old: bool) -> Filled:
     missing = {}
     for name, (manager, _, _) in MANAGERS.items():
         try:
-            manager(root, old)
+            manager(root, old=old)
         except NotHereError as error:
             missing[name] = str(error)
     return Filled(root, missing)

@@ -4,8 +4,8 @@ import json
 import subprocess
 
 import pytest
-from audited import SOURCE, as_json, found, imdsctl, interpreter, look
-from managers import MANAGERS, Filled
+from host_audit.audited import SOURCE, as_json, found, imdsctl, interpreter, look
+from host_audit.managers import MANAGERS, Filled
 
 
 @pytest.mark.parametrize("manager", MANAGERS)

@@ -74,9 +74,9 @@ class Budget:
             NotReadError: it is, or becomes, too large.
         """
         most = min(LARGEST_INNER, self.left)
-        target: IO[bytes] = (
-            io.BytesIO() if entry.file_size <= _IN_MEMORY else tempfile.TemporaryFile()
-        )
+        target: IO[bytes] = io.BytesIO()
+        if entry.file_size > _IN_MEMORY:
+            target = tempfile.TemporaryFile()  # noqa: SIM115 - handed out
         try:
             with archive.open(entry) as source:
                 size = _copied(source, target, most)
