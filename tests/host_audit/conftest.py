@@ -1,6 +1,7 @@
 """Two roots, filled by the real package managers once for all tests."""
 
 import pytest
+
 from host_audit.managers import Filled, fill
 
 

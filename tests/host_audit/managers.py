@@ -107,6 +107,11 @@ _GO_MAIN = """package main
 import "github.com/aws/aws-sdk-go/aws/ec2metadata"
 func main() { println(ec2metadata.New().Region()) }
 """
+_GO_WAITS = (
+    _GO_MAIN.replace("import ", 'import "fmt"\nimport "time"\nimport ', 1)
+    .replace("println(", "_ = (")
+    .replace(" }\n", '; fmt.Println("ready"); time.Sleep(time.Minute) }\n')
+)
 _GO_OLD = """package ec2metadata
 type EC2Metadata struct{ at string }
 //go:noinline
@@ -126,13 +131,19 @@ _MODULE = "github.com/aws/aws-sdk-go"
 
 
 def build_go(
-    folder: Path, version: str, *, old: bool, modules: bool = True, flags: str = ""
+    folder: Path,
+    version: str,
+    *,
+    old: bool,
+    modules: bool = True,
+    flags: str = "",
+    waits: bool = False,
 ) -> bytes:
     """A program with a client of these names, built from a vendored module or in GOPATH."""
     _need("go")
     code = _GO_OLD if old else _GO_NEW
     project = folder / ("module" if modules else "path/src/example.invalid/tool")
-    put(project, "main.go", _GO_MAIN)
+    put(project, "main.go", _GO_WAITS if waits else _GO_MAIN)
     put(project, f"vendor/{_MODULE}/aws/ec2metadata/service.go", code)
     if modules:
         put(

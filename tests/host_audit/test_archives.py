@@ -5,6 +5,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+
 from host_audit.audited import archive, found, look, only, pom, put
 
 CORE = "com.amazonaws:aws-java-sdk-core"
@@ -69,7 +70,9 @@ def test_a_shaded_copy_of_the_sdk_2_by_the_constant_in_its_class(tmp_path: Path)
 
 
 def test_hadoop_is_decided_by_the_sdk_beside_it(tmp_path: Path) -> None:
-    put(tmp_path, "a/hadoop-aws-3.2.0.jar", archive(pom("org.apache.hadoop", "hadoop-aws", "3.2.0")))
+    put(
+        tmp_path, "a/hadoop-aws-3.2.0.jar", archive(pom("org.apache.hadoop", "hadoop-aws", "3.2.0"))
+    )
     assert found(look(tmp_path)) == {"org.apache.hadoop:hadoop-aws": {"3.2.0"}}
     bundle = archive(pom("com.amazonaws", "aws-java-sdk-bundle", "1.12.700"))
     put(tmp_path, "a/aws-java-sdk-bundle-1.12.700.jar", bundle)

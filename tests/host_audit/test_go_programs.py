@@ -4,9 +4,9 @@ import struct
 from pathlib import Path
 
 import pytest
+
 from host_audit.audited import found, look, only, put
 from host_audit.managers import NotHereError, build_go
-
 from imdsctl.host.audit.finders.golang import build_information, modules_in
 
 SDK = "github.com/aws/aws-sdk-go"
@@ -55,11 +55,13 @@ def test_an_sdk_whose_metadata_client_is_not_linked_in_is_only_noted(tmp_path: P
 
 
 def test_a_replaced_module_has_the_version_that_replaced_it() -> None:
-    listed = f"path\tx\nmod\tx\t(devel)\ndep\t{SDK}\tv1.25.0\n=>\t{SDK}\tv1.44.0\th1:x=\ndep\ty\tv1\n"
+    listed = (
+        f"path\tx\nmod\tx\t(devel)\ndep\t{SDK}\tv1.25.0\n=>\t{SDK}\tv1.44.0\th1:x=\ndep\ty\tv1\n"
+    )
     assert modules_in(listed) == [("x", "(devel)"), (SDK, "v1.44.0"), ("y", "v1")]
 
 
-def pointed(listed: bytes, *, wide: bool, big: bool, sections: bool = False) -> bytes:
+def pointed(listed: bytes, *, wide: bool, big: bool) -> bytes:
     """A program as Go 1.13 to 1.17 left it: pointers to texts, in a writable segment."""
     order = ">" if big else "<"
     word = order + ("Q" if wide else "I")
@@ -95,7 +97,7 @@ def pointed(listed: bytes, *, wide: bool, big: bool, sections: bool = False) -> 
 @pytest.mark.parametrize("wide", [True, False])
 @pytest.mark.parametrize("big", [True, False])
 def test_the_format_before_go_1_18_is_read_on_every_kind_of_machine(
-    wide: bool, big: bool, tmp_path: Path
+    *, wide: bool, big: bool, tmp_path: Path
 ) -> None:
     listed = f"path\tx\nmod\tx\tv1.0.0\ndep\t{SDK}\tv1.25.19\n".encode()
     made = pointed(listed, wide=wide, big=big)

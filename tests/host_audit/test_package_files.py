@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+
 from host_audit.audited import found, look, only, put
 
 NODE = '{"name": "aws-sdk", "version": "2.500.0"}'
@@ -27,13 +28,14 @@ Version: 3.78.0-1
 @pytest.mark.parametrize(
     ("where", "content", "name", "version"),
     [
-        ("usr/lib/python3/dist-packages/botocore-1.12.103.egg-info/PKG-INFO", "x", "botocore", "1.12.103"),
+        ("usr/lib/python3/dist-packages/botocore-1.12.103.egg-info/PKG-INFO", "x", "botocore",
+         "1.12.103"),
         ("venv/lib/python3.8/site-packages/boto-2.49.0.dist-info/METADATA", "x", "boto", "2.49.0"),
         ("usr/lib/python2.7/site-packages/boto-2.48.0-py2.7.egg-info", "x", "boto", "2.48.0"),
         ("a/site-packages/ec2_metadata-1.8.0.dist-info/METADATA", "x", "ec2_metadata", "1.8.0"),
         ("a/botocore-1.12.1-py3.6.egg/EGG-INFO/PKG-INFO", "x", "botocore", "1.12.1"),
-        ("src/botocore.egg-info/PKG-INFO", "Metadata-Version: 1\nName: botocore\nVersion: 1.9\n\nText",
-         "botocore", "1.9"),
+        ("src/botocore.egg-info/PKG-INFO",
+         "Metadata-Version: 1\nName: botocore\nVersion: 1.9\n\nText", "botocore", "1.9"),
         ("usr/lib/google/third_party/botocore/__init__.py", "x = 1\n__version__ = '1.12.0'\n",
          "botocore", "1.12.0"),
         ("app/node_modules/aws-sdk/package.json", NODE, "aws-sdk", "2.500.0"),
@@ -41,7 +43,8 @@ Version: 3.78.0-1
         ("app/node_modules/@aws-sdk/credential-provider-imds/package.json",
          '{"name": "@aws-sdk/credential-provider-imds", "version": "1.0.0-gamma.1"}',
          "@aws-sdk/credential-provider-imds", "1.0.0-gamma.1"),
-        ("usr/share/gems/specifications/aws-sdk-core-2.11.300.gemspec", "", "aws-sdk-core", "2.11.300"),
+        ("usr/share/gems/specifications/aws-sdk-core-2.11.300.gemspec", "", "aws-sdk-core",
+         "2.11.300"),
         ("vendor/bundle/ruby/2.7.0/specifications/specinfra-2.80.1-x86_64-linux.gemspec", "",
          "specinfra", "2.80.1"),
         ("srv/vendor/composer/installed.json",
@@ -58,7 +61,7 @@ Version: 3.78.0-1
          "aws-cli", "1.16.100-r0"),
         ("var/lib/dpkg/status.d/awscli", "Package: awscli\nVersion: 1.11.13-1\n", "awscli",
          "1.11.13-1"),
-        ("snap/amazon-ssm-agent/1335/meta/snap.yaml", "name: amazon-ssm-agent\nversion: 2.3.672.0\n",
+        ("snap/amazon-ssm-agent/1/meta/snap.yaml", "name: amazon-ssm-agent\nversion: 2.3.672.0\n",
          "amazon-ssm-agent", "2.3.672.0"),
     ],
 )  # fmt: skip
@@ -74,7 +77,10 @@ def test_what_is_too_old_is_found(
 
 def test_dpkg_counts_what_has_its_files_in_place(tmp_path: Path) -> None:
     put(tmp_path, "var/lib/dpkg/status", DPKG)
-    assert found(look(tmp_path)) == {"awscli": {"1.14.44-1ubuntu1"}, "ruby-aws-sdk-core": {"3.78.0-1"}}
+    assert found(look(tmp_path)) == {
+        "awscli": {"1.14.44-1ubuntu1"},
+        "ruby-aws-sdk-core": {"3.78.0-1"},
+    }
 
 
 @pytest.mark.parametrize(
@@ -121,10 +127,18 @@ def test_boto3_and_the_cli_speak_through_the_botocore_beside_them(tmp_path: Path
     ("where", "content", "why"),
     [
         ("a/node_modules/aws-sdk/package.json", "{", "not readable as JSON"),
-        ("a/node_modules/aws-sdk/package.json", json.dumps({"name": "aws-sdk"}), "cannot be compared"),
+        (
+            "a/node_modules/aws-sdk/package.json",
+            json.dumps({"name": "aws-sdk"}),
+            "cannot be compared",
+        ),
         ("a/vendor/composer/installed.json", "[" * 100_000, "not readable as JSON"),
         ("a/botocore-unknown.dist-info/METADATA", "x", "'unknown' cannot be compared"),
-        ("var/lib/dpkg/status", "Package: awscli\nStatus: install ok installed\n", "cannot be compared"),
+        (
+            "var/lib/dpkg/status",
+            "Package: awscli\nStatus: install ok installed\n",
+            "cannot be compared",
+        ),
     ],
 )
 def test_what_cannot_be_told_is_said_and_never_passed_over(
@@ -141,11 +155,11 @@ def test_what_cannot_be_told_is_said_and_never_passed_over(
 @pytest.mark.parametrize(
     ("where", "layer"),
     [
-        ("var/lib/docker/overlay2/0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef/diff",
+        (f"var/lib/docker/overlay2/{'0123456789abcdef' * 4}/diff",
          "docker layer 0123456789abcdef01234567"),
         ("var/lib/containerd/io.containerd.snapshotter.v1.overlayfs/snapshots/42/fs",
          "containerd layer 42"),
-        ("var/lib/containers/storage/overlay/0123456789abcdef/diff", "podman layer 0123456789abcdef"),
+        ("var/lib/containers/storage/overlay/0123456789abcd/diff", "podman layer 0123456789abcd"),
         ("opt", None),
     ],
 )  # fmt: skip

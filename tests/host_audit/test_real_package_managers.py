@@ -4,6 +4,7 @@ import json
 import subprocess
 
 import pytest
+
 from host_audit.audited import SOURCE, as_json, found, imdsctl, interpreter, look
 from host_audit.managers import MANAGERS, Filled
 

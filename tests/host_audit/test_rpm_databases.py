@@ -6,9 +6,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
+
 from host_audit.audited import found, look, put, run, there
 from host_audit.managers import NotHereError, build_rpm
-
 from imdsctl.host.audit.finders.rpmdb import package_in
 
 OLD = "ec2-net-utils"
@@ -26,7 +26,7 @@ def packages(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 
 def installed(root: Path, packages: list[Path], backend: str) -> Path:
     place = root / "var/lib/rpm"
-    words = ["rpm", "--root", root, "--dbpath", "/var/lib/rpm"]
+    words: list[str | Path] = ["rpm", "--root", root, "--dbpath", "/var/lib/rpm"]
     run(*words, "--define", f"_db_backend {backend}", "-i", "--nodeps", *packages)
     return place
 
@@ -77,7 +77,10 @@ def as_berkeley_db(blobs: list[bytes], target: Path, page_size: int) -> None:
         lines += [" " + number.to_bytes(4, "little").hex(), " " + value.hex()]
     target.parent.mkdir(parents=True, exist_ok=True)
     subprocess.run(
-        ["db5.3_load", str(target)], input="\n".join([*lines, "DATA=END", ""]), text=True, check=True
+        ["db5.3_load", str(target)],
+        input="\n".join([*lines, "DATA=END", ""]),
+        text=True,
+        check=True,
     )
 
 
@@ -94,7 +97,14 @@ def test_a_berkeley_db_is_read_and_rpm_itself_agrees(
     assert found(answer) == {OLD: {"1.2-1.amzn2"}}
     assert answer["summary"]["packages"]["rpm"] == 2
     assert answer["complete"]
-    words = ["rpm", "--dbpath", target.parent, "--define", "_db_backend bdb_ro", "-qa"]
+    words: list[str | Path] = [
+        "rpm",
+        "--dbpath",
+        target.parent,
+        "--define",
+        "_db_backend bdb_ro",
+        "-qa",
+    ]
     theirs = run(*words).stdout.split()
     assert sorted(theirs) == ["ec2-net-utils-1.2-1.amzn2.noarch", "other-1.0~rc1-1.amzn2.noarch"]
 

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+
 from host_audit.audited import imdsctl, look, put
 
 V1_OFF = "AWS_EC2_METADATA_V1_DISABLED"
@@ -16,8 +17,8 @@ V1_OFF = "AWS_EC2_METADATA_V1_DISABLED"
         ("etc/environment", f'{V1_OFF}="True"\n', V1_OFF, "True", "v1-off"),
         ("etc/default/app", f"{V1_OFF}=1\n", V1_OFF, "1", "none"),
         ("root/.bashrc", f"export {V1_OFF}=false\n", V1_OFF, "false", "none"),
-        ("etc/profile.d/aws.sh", "export AWS_EC2_METADATA_DISABLED=true", "AWS_EC2_METADATA_DISABLED",
-         "true", "imds-off"),
+        ("etc/profile.d/aws.sh", "export AWS_EC2_METADATA_DISABLED=true",
+         "AWS_EC2_METADATA_DISABLED", "true", "imds-off"),
         ("etc/systemd/system/a.service", f"[Service]\nEnvironment={V1_OFF}=true A=b\n", V1_OFF,
          "true", "v1-off"),
         ("etc/systemd/system/a.service.d/x.conf", f'[Service]\nEnvironment="{V1_OFF}=true"\n',

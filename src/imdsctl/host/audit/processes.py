@@ -151,9 +151,9 @@ def _folders(place: str, exe: str, words: list[str], mapped: set[str]) -> frozen
     return frozenset(found - {"", "/"})
 
 
-def runs(process: Process, package: Package) -> str:
+def runs(process: Process, package: Package, root: str) -> str:
     """How a process uses a package: `loaded`, `likely`, or empty if it does not, as far as seen."""
-    file = package.where.partition("!/")[0]
+    file = root.rstrip("/") + package.where.partition("!/")[0]
     if package.where.startswith(f"pid {process.pid} "):
         return "loaded"
     if process.elsewhere:

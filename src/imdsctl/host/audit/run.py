@@ -147,7 +147,7 @@ def _answer(walk: Walk, heard: Heard, running: list[Process], started: float) ->
             continue
         if match.bad and _decided_elsewhere(package, found, known):
             continue
-        row = _row(package, match, running)
+        row = _row(package, match, running, walk.root)
         (findings if match.bad and not package.aside else notes).append(row)
     settings = list(dict.fromkeys(heard.settings))
     findings.sort(key=lambda row: (row["severity"] != "high", row["name"], row["where"]))
@@ -241,9 +241,9 @@ def _place(package: Package) -> str:
     return package.where
 
 
-def _row(package: Package, match: Match, running: list[Process]) -> dict[str, Any]:
+def _row(package: Package, match: Match, running: list[Process], root: str) -> dict[str, Any]:
     found = match.software
-    used = [(one, how) for one in running if (how := runs(one, package))]
+    used = [(one, how) for one in running if (how := runs(one, package, root))]
     notes = [one for one in (match.range.note, package.aside) if one]
     return {
         "software": found.id,
