@@ -1,6 +1,6 @@
 """How fast a tree is audited, beside a bare walk and `find`, and what finders cost.
 
-    python bench/host_audit.py [--files 200000] [--root DIR]
+    python bench/audit_speed.py [--files 200000] [--root DIR]
 
 Without --root, a tree is made: folders of small files as a host has them, with a package database,
 Python and Node packages, jars and programs among them. Each is run three times, the best counts:
