@@ -80,10 +80,8 @@ def main() -> None:
             plant(root, given.files)
         count = bare(root)
         answer = audit(str(root), processes=False)
-        found = len(answer["findings"])
-        print(
-            f"{count:,} files, {sum(answer['summary']['packages'].values()):,} packages, {found} findings"
-        )
+        packages = sum(answer["summary"]["packages"].values())
+        print(f"{count:,} files, {packages:,} packages, {len(answer['findings'])} findings")
         words = ["find", str(root), "-xdev", "-type", "f", "-size", "+1G"]
         rows = {
             "find -type f -size": timed(lambda: subprocess.run(words, check=False)),
@@ -92,9 +90,8 @@ def main() -> None:
         }
         for name, seconds in rows.items():
             print(f"{name:20} {seconds:8.2f} s  {count / seconds:12,.0f} files/s")
-        print(
-            f"host audit takes {rows['host audit'] / rows['os.scandir alone']:.1f} times a bare walk"
-        )
+        times = rows["host audit"] / rows["os.scandir alone"]
+        print(f"host audit takes {times:.1f} times a bare walk")
 
 
 if __name__ == "__main__":

@@ -75,6 +75,15 @@ def test_what_is_too_old_is_found(
     assert answer["complete"]
 
 
+def test_the_sdk_for_cpp_is_told_by_its_symbols(tmp_path: Path) -> None:
+    client = b"_ZNK3Aws8Internal17EC2MetadataClient21GetDefaultCredentialsEv\0"
+    securely = b"_ZNK3Aws8Internal17EC2MetadataClient29GetDefaultCredentialsSecurelyEv\0"
+    put(tmp_path, "old/libaws-cpp-sdk-core.so", b"\x7fELF" + client)
+    put(tmp_path, "new/libaws-cpp-sdk-core.so", b"\x7fELF" + client + securely)
+    row = only(look(tmp_path))
+    assert (row["where"], row["confidence"]) == ("/old/libaws-cpp-sdk-core.so", "medium")
+
+
 def test_dpkg_counts_what_has_its_files_in_place(tmp_path: Path) -> None:
     put(tmp_path, "var/lib/dpkg/status", DPKG)
     assert found(look(tmp_path)) == {

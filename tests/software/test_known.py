@@ -49,6 +49,12 @@ def behaviour(ecosystem: str, name: str, version: str) -> str | None:
         ("deb", "datadog-agent", "1:7.63.2-1", "1:7.64.0-1"),
         ("rpm", "ec2-net-utils", "1.2-1.amzn2", "1.3-1.amzn2"),
         ("deb", "fluent-bit", "1.8.7", "1.8.8"),
+        # Release notes of their makers.
+        ("rubygems", "facter", "4.2.0", "4.2.1"),
+        ("deb", "puppet-agent", "7.7.0-1buster", "7.8.0-1buster"),
+        ("npm", "newrelic", "8.7.1", "8.8.0"),
+        ("rubygems", "newrelic_rpm", "8.4.0", "8.5.0"),
+        ("rpm", "amazon-efs-utils", "1.21-1.amzn2", "1.22-1.amzn2"),
     ],
 )
 def test_below_the_minimum_is_bad_and_at_it_is_not(

@@ -11,6 +11,7 @@ from typing import Any
 
 from imdsctl.host.audit.finders import (
     apk,
+    cpp,
     dotnet,
     dpkg,
     java,
@@ -27,7 +28,7 @@ from imdsctl.host.audit.found import File, NotRead, Package, Setting
 Look = Callable[[File], Iterator["Package | Setting | NotRead"]]
 
 _MODULES: tuple[Any, ...] = (
-    apk, dotnet, dpkg, java, node, php, python, rpm, ruby, settings, snap,
+    apk, cpp, dotnet, dpkg, java, node, php, python, rpm, ruby, settings, snap,
 )  # fmt: skip
 
 BY_NAME: dict[str, tuple[Look, ...]] = {}

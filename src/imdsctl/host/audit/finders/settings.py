@@ -138,7 +138,7 @@ _EFFECTS: dict[tuple[str, bool | None], tuple[str, str]] = {
     ("fluent-bit", True): ("v1-forced", "Fluent Bit's filter aws is told to use v1"),
     ("fluent-bit", False): ("v2-preferred", "Fluent Bit's filter aws is told to use v2"),
     ("facter", True): ("v2-preferred", "Facter uses v2"),
-    ("facter", False): ("none", "Facter before 4.2.5 uses v2 only where this is true"),
+    ("facter", False): ("none", "Facter before 4.2.1 uses v2 only where this is true"),
     ("datadog", True): ("v2-preferred", "the Datadog Agent is told to use v2"),
     ("datadog", False): ("v1-forced", "the Datadog Agent is told to use v1"),
 }
