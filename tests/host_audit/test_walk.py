@@ -122,6 +122,21 @@ def test_what_is_mounted_again_elsewhere_is_walked_once_and_proc_not_at_all(
     assert answer["summary"]["files"] == 1
 
 
+@pytest.mark.parametrize("kind", ["nfs4", "cifs", "fuse.s3fs", "ext4", "fuse.snapfuse"])
+def test_network_filesystems_are_left_out_by_name_unless_asked_for(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(tmp_path, f"share/{BOTO}", "x")
+    mounts = {str(tmp_path / "share"): kind}
+    monkeypatch.setattr("imdsctl.host.audit.walk._mounts", lambda: mounts)
+    answer = look(tmp_path)
+    local = kind in ("ext4", "fuse.snapfuse")
+    assert len(answer["findings"]) == int(local)
+    assert [one["where"] for one in answer["skipped"]] == ([] if local else ["/share"])
+    assert answer["complete"]
+    assert len(look(tmp_path, network=True)["findings"]) == 1
+
+
 def test_a_root_that_is_none_is_bad_input(tmp_path: Path) -> None:
     done = imdsctl("host", "audit", "--root", tmp_path / "nothing")
     assert done.returncode == 2

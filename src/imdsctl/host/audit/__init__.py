@@ -18,6 +18,7 @@ from imdsctl.host.audit.run import SCHEMA, Progress, audit, exit_code
 __all__ = ["SCHEMA", "Progress", "audit", "exit_code", "main", "progress_on"]
 
 _PAUSE = 0.5
+_INTERRUPTED = 130
 
 
 def progress_on(stream: TextIO) -> Progress | None:
@@ -49,13 +50,17 @@ def main(arguments: list[str] | None = None) -> int:
     if not os.path.isdir(given.root):
         parser.error(f"--root: {given.root} is no folder")
     show = progress_on(sys.stderr)
-    answer = audit(
-        given.root,
-        one_file_system=given.one_file_system,
-        network=given.network,
-        processes=False if given.no_processes else None,
-        progress=show,
-    )
+    try:
+        answer = audit(
+            given.root,
+            one_file_system=given.one_file_system,
+            network=given.network,
+            processes=False if given.no_processes else None,
+            progress=show,
+        )
+    except KeyboardInterrupt:
+        sys.stderr.write("\ninterrupted; nothing was changed\n")
+        return _INTERRUPTED
     if show is not None:
         sys.stderr.write("\r" + " " * 80 + "\r")
     sys.stdout.write(json.dumps(answer, indent=2) + "\n")

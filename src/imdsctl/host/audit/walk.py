@@ -54,6 +54,9 @@ NETWORK = frozenset(
 )
 """Filesystems of other machines: a walk over them may take days and belongs there."""
 
+LOCAL_FUSE = frozenset({"fuse.snapfuse", "fuse.squashfuse", "fuse.fuse-overlayfs", "fuse.ext4"})
+"""Images and layers of this host."""
+
 _OCTAL = re.compile(r"\\([0-7]{3})")
 _LAYERS = (
     (re.compile(r"/(?:overlay2|aufs/diff)/([0-9a-f]{12,64}|[0-9a-z]{25})(?=/)"), "docker layer"),
@@ -130,8 +133,9 @@ class Walk:
         kind = self._mounts.get(path)
         if kind in PSEUDO:
             return False
-        if kind is not None and not self._network and (kind in NETWORK or kind.startswith("fuse.")):
-            self.skipped.append(NotRead(self.shown(path), f"another machine's files ({kind})"))
+        if not self._network and _is_network(kind):
+            why = f"a network filesystem ({kind}); --network enters it"
+            self.skipped.append(NotRead(self.shown(path), why))
             return False
         if kind == "overlay" and entry.name == "merged" and "/overlay" in path:
             return False  # a container's view; its layers are walked
@@ -148,6 +152,13 @@ class Walk:
                 return False
             self._entered.add(identity)
         return True
+
+
+def _is_network(kind: str | None) -> bool:
+    """Whether it is; what FUSE mounts is, unless it is known to be local."""
+    if kind is None:
+        return False
+    return kind in NETWORK or (kind.startswith("fuse.") and kind not in LOCAL_FUSE)
 
 
 def reason(error: BaseException) -> str:
