@@ -115,6 +115,26 @@ def test_a_bomb_is_stopped_and_said_and_the_rest_is_read(
     assert "more than 1 MiB" in missed["why"]
 
 
+def test_no_more_is_unpacked_than_it_takes_to_see_that_it_is_too_much(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("imdsctl.host.audit.archive.LARGEST_INNER", 1024 * 1024)
+    bomb = archive({"zeros": b"\0" * 40 * 1024 * 1024}, zipfile.ZIP_STORED)
+    put(tmp_path, "x.war", archive({"lib/bomb.jar": bomb}))
+    read = 0
+    whole = zipfile.ZipExtFile.read
+
+    def counted(member: zipfile.ZipExtFile, most: int | None = None) -> bytes:
+        nonlocal read
+        chunk = whole(member, most)
+        read += len(chunk)
+        return chunk
+
+    monkeypatch.setattr(zipfile.ZipExtFile, "read", counted)
+    assert len(look(tmp_path)["not_read"]) == 1
+    assert read <= 3 * 1024 * 1024
+
+
 def test_what_is_unpacked_is_bounded_over_all_inner_archives(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
