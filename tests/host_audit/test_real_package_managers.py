@@ -55,9 +55,9 @@ def test_json_says_for_each_what_where_why_and_from_whom(old_root: Filled) -> No
     assert answer["schema"] == "imdsctl/host-audit/v1"
     row = next(row for row in answer["findings"] if row["name"] == "botocore")
     assert row["where"] == (
-        "/opt/app/lib/python3.8/site-packages/botocore-1.12.100.dist-info/METADATA"
+        "/opt/app/lib/python3.8/site-packages/botocore-1.12.253.dist-info/METADATA"
     )
-    assert (row["version"], row["minimum"]) == ("1.12.100", "1.13.25")
+    assert (row["version"], row["minimum"]) == ("1.12.253", "1.13.25")
     assert (row["behaviour"], row["severity"], row["confidence"]) == ("v1-only", "high", "high")
     assert "1.13.25" in row["fix"]
     assert row["source"].startswith("EC2 User Guide")
