@@ -79,6 +79,14 @@ def test_what_forces_v1_is_a_finding_for_the_exit_code(tmp_path: Path) -> None:
     assert "imds_version=v1" in done.stdout
 
 
+def test_the_same_setting_in_many_places_is_one_line(tmp_path: Path) -> None:
+    for name in "abcdef":
+        put(tmp_path, f"etc/default/{name}", f"{V1_OFF}=true\n")
+    done = imdsctl("host", "audit", "--root", tmp_path)
+    assert done.stdout.count(f"{V1_OFF}=true") == 1
+    assert "and 3 more" in done.stdout
+
+
 def test_secrets_beside_the_settings_appear_nowhere(tmp_path: Path) -> None:
     secret = "MARKED0SECRET0VALUE"
     put(tmp_path, "etc/environment", f"AWS_SECRET_ACCESS_KEY={secret}\n{V1_OFF}=true\n")

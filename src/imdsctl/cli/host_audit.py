@@ -80,13 +80,7 @@ def _table(screen: Screen, answer: _Row) -> None:
     )
     for rows in _grouped(answer["findings"]):
         _finding(screen, rows)
-    for one in answer["settings"]:
-        forced = one["effect"] == "v1-forced"
-        screen.line(
-            (f"{'HIGH' if forced else 'set':7}", "red" if forced else ""),
-            f" {one['name']}={one['value']}  {one['meaning']}  {one['where']}",
-            hang=8,
-        )
+    _settings(screen, answer["settings"])
     if answer["notes"]:
         fine = sorted({f"{row['name']} {row['version'] or ''}".strip() for row in answer["notes"]})
         screen.line(f"also here, no obstacle: {short(fine, 8)}", hang=2)
@@ -104,6 +98,22 @@ def _table(screen: Screen, answer: _Row) -> None:
     if len(unread) > _UNREAD_SHOWN and not screen.verbose:
         screen.line(f"          and {len(unread) - _UNREAD_SHOWN:,} more: -v, or -o json")
     _next(screen, answer)
+
+
+def _settings(screen: Screen, settings: list[_Row]) -> None:
+    """Each setting once, with the files and processes that have it; those that force v1 first."""
+    places: dict[tuple[str, str, str, str], list[str]] = {}
+    for one in sorted(settings, key=lambda one: one["effect"] != "v1-forced"):
+        key = (one["effect"], one["name"], one["value"], one["meaning"])
+        places.setdefault(key, []).append(one["where"])
+    for (effect, name, value, meaning), where in places.items():
+        forced = effect == "v1-forced"
+        shown = joined(where) if screen.verbose else short(where, _PLACES_SHOWN)
+        screen.line(
+            (f"{'HIGH' if forced else 'set':7}", "red" if forced else ""),
+            f" {name}={value}  {meaning}  {shown}",
+            hang=8,
+        )
 
 
 def _grouped(rows: list[_Row]) -> list[list[_Row]]:
