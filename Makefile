@@ -5,7 +5,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help demo test lint bench bpf clients judges scanners agree lock clean
+.PHONY: help demo test lint bench bpf known-software clients judges scanners agree lock clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -38,11 +38,15 @@ lint: $(VENV)/.dev ## ruff, mypy --strict, import-linter
 bench: $(VENV)/.dev ## measurements, as ratios side by side
 	@$(BIN)/python bench/scan_inventory.py
 	@$(BIN)/python bench/emulator.py
+	@$(BIN)/python bench/audit_speed.py
 
 BPF_FLAGS := -target bpfel -mcpu=v2 -O2 -g0 -Wall -Wextra -Werror -fno-ident
 
 bpf: ## rebuild the kernel programs (needs Debian's clang 14)
 	@cd src/imdsctl/host/bpf && for source in *.bpf.c; do clang $(BPF_FLAGS) -c $$source -o $${source%.c}.o || exit 1; done
+
+known-software: $(VENV)/.demo ## rewrite what is made from known-software.toml
+	@$(BIN)/python -m imdsctl.cli.known_software docs/host-audit.md
 
 clients: ## install real IMDS clients, old and new, for the tests that run them
 	@$(PYTHON) tests/real_clients/install.py

@@ -6,9 +6,12 @@ from typing import Annotated, Any, Final
 from cyclopts import Parameter, validators
 
 from imdsctl.cli.common import FLAG, Common, Output
+from imdsctl.cli.host_audit import audit
 from imdsctl.cli.screen import Screen
 from imdsctl.host.probe import ENDPOINT, TIMEOUT, exit_code
 from imdsctl.host.probe import probe as ask
+
+__all__ = ["audit", "probe"]
 
 _SECONDS = validators.Number(gt=0)
 _VERDICTS: Final = {

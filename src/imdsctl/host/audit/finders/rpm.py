@@ -1,0 +1,34 @@
+"""RPM packages: `/var/lib/rpm` or `/usr/lib/sysimage/rpm`, in any of rpm's formats."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from imdsctl.host.audit.finders.rpmdb import (
+    LARGEST_DATABASE,
+    blobs_of_bdb,
+    blobs_of_ndb,
+    blobs_of_sqlite,
+    package_in,
+)
+from imdsctl.host.audit.found import File, Package
+
+NAMES = frozenset({"rpmdb.sqlite", "Packages.db", "Packages"})
+SUFFIXES: tuple[str, ...] = ()
+FOLDERS: frozenset[str] = frozenset()
+
+
+def look(file: File) -> Iterator[Package]:
+    """Every installed package."""
+    if file.parent != "rpm":
+        return
+    if file.name == "rpmdb.sqlite":
+        blobs = blobs_of_sqlite(file.path)
+    elif file.name == "Packages.db":
+        blobs = blobs_of_ndb(file.read(LARGEST_DATABASE))
+    else:
+        blobs = blobs_of_bdb(file.read(LARGEST_DATABASE))
+    for blob in blobs:
+        found = package_in(blob)
+        if found is not None and found[0] != "gpg-pubkey":
+            yield Package("rpm", found[0], found[1], file.shown, "rpm database")
