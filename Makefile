@@ -68,7 +68,7 @@ agree: $(VENV)/.dev scanners ## compare them on the demo's fleet, before and aft
 	@$(BIN)/python tests/external/agree.py
 
 lock: ## resolve the locks again (needs uv)
-	uv pip compile -q --universal --generate-hashes --python-version 3.11 --no-header --extra simulator --extra web --group build pyproject.toml -o requirements.lock
+	uv pip compile -q --universal --generate-hashes --python-version 3.11 --no-header --extra simulator --extra web --extra lint --group build pyproject.toml -o requirements.lock
 	uv pip compile -q --universal --generate-hashes --python-version 3.11 --no-header --all-extras --group build --group dev -c requirements.lock pyproject.toml -o requirements-dev.lock
 	uv pip compile -q --universal --generate-hashes --python-version 3.11 --no-header --no-annotate tests/external/c7n.in -o tests/external/c7n.lock
 	uv pip compile -q --no-deps --universal --generate-hashes --python-version 3.11 --no-header --no-annotate tests/external/prowler.in -o tests/external/prowler.lock
