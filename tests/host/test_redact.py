@@ -17,6 +17,15 @@ from imdsctl.host.redact import redact
         ("wJalrXUtnFEMI1K7MDENG2bPxRfiCYEXAMPLEKEY99", "***"),
         ("AQAEAFEOMInKb-S7me-hLqzu83lYdeDV7r-sPh2D4SJF6v5IwD4S8g==", "***"),
         ("export TOKEN=abc; run", "export TOKEN=***; run"),
+        ('{"password": "hunter two", "a": 1}', '{"password": ***, "a": 1}'),
+        ("PGPASSWORD='hunter two' psql", "PGPASSWORD=*** psql"),
+        ("aws configure --secret-key hunter2 --x y", "aws configure --secret-key *** --x y"),
+        ("curl -u me:hunter2 http://host/", "curl -u *** http://host/"),
+        ("agent/1.0 Bearer hunter2", "agent/1.0 Bearer ***"),
+        (
+            "https://b.example/x?X-Amz-Signature=hunter2&a=b",
+            "https://b.example/x?X-Amz-Signature=***&a=b",
+        ),
         # What stays.
         ("X-aws-ec2-metadata-token-ttl-seconds: 60", "X-aws-ec2-metadata-token-ttl-seconds: 60"),
         ("http://169.254.169.254/latest/api/token", "http://169.254.169.254/latest/api/token"),
@@ -37,6 +46,20 @@ def test_the_argument_after_a_secret_option_is_hidden() -> None:
         "db",
     ]
     assert redact(["curl", "-u", "me:hunter2"]) == ["curl", "-u", "***"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "clean"),
+    [
+        (["/usr/bin/mysql", "-phunter2", "-h", "db"], ["/usr/bin/mysql", "-p***", "-h", "db"]),
+        (["sshpass", "-p", "hunter2", "ssh", "db"], ["sshpass", "-p", "***", "ssh", "db"]),
+        (["ssh", "-p", "22", "db"], ["ssh", "-p", "22", "db"]),
+    ],
+)
+def test_a_programs_own_option_for_a_password_is_known(
+    arguments: list[str], clean: list[str]
+) -> None:
+    assert redact(arguments) == clean
 
 
 def test_a_long_command_line_is_cut() -> None:

@@ -20,7 +20,7 @@ COMMANDS: Final[dict[str, str]] = {
     "report": "The report: HTML, JSON or CSV.",
     "guard": "Guardrail policies, and what they would break if attached today.",
     "permissions": "The least IAM policy that a command needs.",
-    "host": "On the instance itself: what its metadata service answers.",
+    "host": "On the instance itself: what IMDS answers, and who calls it.",
     "emulate": "An instance's metadata service (IMDS) to test software against.",
     "rehearse": "Run a command where only IMDSv2 answers; says what it called and what broke.",
     "simulate": "The simulated AWS over HTTP, on loopback.",
@@ -31,6 +31,7 @@ COMMANDS: Final[dict[str, str]] = {
 SUBCOMMANDS: Final[dict[str, dict[str, str]]] = {
     "host": {
         "probe": "v1, v2, credentials, containers: what IMDS answers here.",
+        "trace": "Who calls IMDS on this host, live, and what each program has to do.",
     },
     "guard": {
         "policies": "The guardrails as IAM, service control and declarative policies.",
