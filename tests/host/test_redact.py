@@ -15,6 +15,7 @@ from imdsctl.host.redact import redact
         ("DB_PASSWORD=hunter2", "DB_PASSWORD=***"),
         ("ASIAFAKEABCDEFGHIJKL", "ASIA***"),
         ("wJalrXUtnFEMI1K7MDENG2bPxRfiCYEXAMPLEKEY99", "***"),
+        ("/JalrXUtnFEMI1K7MDENG2bPxRfiCYEXAMPLEKEY", "***"),
         ("AQAEAFEOMInKb-S7me-hLqzu83lYdeDV7r-sPh2D4SJF6v5IwD4S8g==", "***"),
         ("export TOKEN=abc; run", "export TOKEN=***; run"),
         ('{"password": "hunter two", "a": 1}', '{"password": ***, "a": 1}'),
@@ -31,6 +32,8 @@ from imdsctl.host.redact import redact
         ("http://169.254.169.254/latest/api/token", "http://169.254.169.254/latest/api/token"),
         ("/usr/lib/python3/dist-packages/amazon_cloudwatch_agent/main.py",) * 2,
         ("--region=eu-west-1", "--region=eu-west-1"),
+        ("/opt/app/releases/20260101/bin/worker-with-a-long-name",) * 2,
+        ("/Users/me/Projects/App2/build/output/bin/server1",) * 2,
     ],
 )
 def test_a_secret_is_hidden_and_the_rest_is_not(argument: str, clean: str) -> None:

@@ -79,6 +79,7 @@ def trace(
     comm: Annotated[str | None, Parameter(group=_ONLY)] = None,
     pid: Annotated[int | None, Parameter(group=_ONLY)] = None,
     container: Annotated[str | None, Parameter(group=_ONLY)] = None,
+    cgroup: str | None = None,
     json_lines: Annotated[bool, FLAG, Parameter(name="--json")] = False,
     file: Annotated[Path | None, Parameter(group=_LOG)] = None,
     rotate_size: Annotated[str | None, Parameter(group=_LOG)] = None,
@@ -103,6 +104,7 @@ def trace(
         comm: Only of programs of this name.
         pid: Only of this process.
         container: Only of this container: its name, its id or the beginning of that.
+        cgroup: Trace this cgroup only, and those below it.
         json_lines: A JSON object a line, as -o json.
         file: A log of JSON lines beside what is printed; `imdsctl scan --traces` reads it.
         rotate_size: Begin a new log at this size: 64K, 100M, 1G.
@@ -123,7 +125,7 @@ def trace(
                "buffer": buffer},
         values={"method": method, "version": version, "comm": comm, "pid": pid,
                 "container": container, "file": file, "keep": keep, "since_boot": since_boot,
-                "host_root": host_root},
+                "host_root": host_root, "cgroup": cgroup},
     )  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from imdsctl.cli.screen import Screen
+from imdsctl.host.cgroups import NoSuchTargetError
 from imdsctl.host.trace.command import boot_note
 from imdsctl.host.trace.events import CannotTraceError
 from imdsctl.host.trace.run import Trace, Watcher, compact
@@ -59,7 +60,7 @@ def run_trace(
         values: The other settings.
 
     Raises:
-        UsageError: a word is no such value, or the log cannot be written.
+        UsageError: a word is no such value, there is no such cgroup, or the log cannot be written.
         RefusedError: no method of tracing works here.
     """
     read: dict[str, Any] = dict(values)
@@ -84,6 +85,8 @@ def run_trace(
             hint="run it as root on the instance itself; docs/host-trace.md says what each method "
             "takes",
         ) from error
+    except NoSuchTargetError as error:
+        raise UsageError(str(error)) from error
     except OSError as error:
         raise UsageError(
             f"the log cannot be written: {error.strerror}", detail=str(settings.file or "")

@@ -40,6 +40,7 @@ _PASSWORD_OPTIONS = {
 }
 """Short options whose value is a password, by program; it may follow without a space."""
 
+_KEY_PART = 16
 _MOST_ARGUMENTS = 64
 _LONGEST_ARGUMENT = 1024
 
@@ -88,5 +89,13 @@ def redact_text(text: str) -> str:
 def _random_only(found: re.Match[str]) -> str:
     """Hides what mixes letters and digits, as keys do; a long word or path stays."""
     word = found[0]
+    if word.startswith("/") and not any(map(_jumbled, word.split("/"))):
+        return word
     mixed = any(c.isdigit() for c in word) and any(c.isalpha() for c in word)
     return HIDDEN if mixed else word
+
+
+def _jumbled(part: str) -> bool:
+    """Whether a part of what may be a path is as mixed as a key, and long enough for one."""
+    kinds = (str.isupper, str.islower, str.isdigit)
+    return len(part) >= _KEY_PART and all(any(map(kind, part)) for kind in kinds)

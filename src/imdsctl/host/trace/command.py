@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
+from imdsctl.host.cgroups import NoSuchTargetError
 from imdsctl.host.trace.events import CannotTraceError
 from imdsctl.host.trace.run import Trace, Watcher, compact
 from imdsctl.host.trace.settings import (
@@ -106,6 +107,7 @@ def parser() -> argparse.ArgumentParser:
     add("--comm", help="only of programs of this name")
     add("--pid", type=int, help="only of this process")
     add("--container", help="only of this container: name, id or its beginning")
+    add("--cgroup", help="trace this cgroup only, and those below it")
     add("--json", action="store_true", help="a JSON object a line")
     add("--file", type=Path, help="a log beside what is printed, as JSON lines")
     add("--rotate-size", type=_as(size), default=0, metavar="SIZE", help="64K, 100M, 1G")
@@ -129,7 +131,7 @@ def main(arguments: list[str] | None = None) -> int:
     except CannotTraceError as error:
         sys.stderr.write(f"trace: cannot trace here: {error}\n")
         return REFUSED
-    except OSError as error:
+    except (OSError, NoSuchTargetError) as error:
         sys.stderr.write(f"trace: {error}\n")
         return USAGE
 

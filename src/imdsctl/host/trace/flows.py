@@ -147,7 +147,7 @@ class Flows:
             yield from self._begin(flow, one, event.at)
 
     def _begin(self, flow: _Flow, seen: SeenRequest, at: int) -> Iterator[Call]:
-        process = (flow.who.pid, flow.who.image)
+        process = _process(flow.who)
         call = Call(at, seen, flow.who, flow.family, self._tokens.get(process))
         if seen.version == "token":
             self._tokens[process] = call
@@ -174,28 +174,35 @@ class Flows:
         if not flow.pending:
             return
         call = flow.pending.popleft()
-        yield from self._flush(call.at - _HALF_CLOSED, but=flow)
+        if flow.closed_at is not None:
+            flow.closed_at = event.at  # it had ended its own side only
+        yield from self._flush(call.at - _HALF_CLOSED, by=call)
         call.status = status
         call.answered_at = event.at
         if not call.done:
             call.done = True
             yield call
 
-    def _flush(self, before: int, but: _Flow | None = None) -> Iterator[Call]:
+    def _flush(self, before: int, by: Call | None = None) -> Iterator[Call]:
         """End the connections that were closed before a time: what was asked there is unanswered.
 
-        A caller's lines come out in its order that way, also where each is a process of its own.
+        And those that the process of `by` closed before it asked that: it had given up. So a
+        caller's lines come out in its order, also where each is a process of its own.
         """
-        kept: list[tuple[Hashable, _Flow]] = []
-        while self._closing and (self._closing[0][1].closed_at or 0) < before:
+        if not self._closing:
+            return
+        kept: deque[tuple[Hashable, _Flow]] = deque()
+        while self._closing:
             key, flow = self._closing.popleft()
-            if flow is but:
+            closed = flow.closed_at or 0
+            gave_up = by is not None and closed <= by.at and _process(by.who) == _process(flow.who)
+            if closed >= before and not gave_up:
                 kept.append((key, flow))
                 continue
             if self._flows.get(key) is flow:
                 del self._flows[key]
-            yield from self._end(flow, flow.closed_at or before)
-        self._closing.extendleft(reversed(kept))
+            yield from self._end(flow, closed)
+        self._closing = kept
 
     def _end(self, flow: _Flow, at: int) -> Iterator[Call]:
         for seen in flow.decoder.finish():
@@ -205,6 +212,10 @@ class Flows:
                 call.done = True
                 yield call
         flow.pending.clear()
+
+
+def _process(who: Who) -> tuple[int, int]:
+    return who.pid, who.image
 
 
 def _signed(difference: int) -> int:

@@ -13,6 +13,7 @@ import os
 import pkgutil
 import socket
 import struct
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -96,21 +97,23 @@ class KernelSource:
 
     Args:
         buffer: bytes of the ring, a power of two and at least a page.
+        cgroup: only processes in this cgroup, or below it.
 
     Raises:
+        NoSuchTargetError: there is no such cgroup.
         CannotTraceError: it does not work here; says why.
     """
 
     name = "bpf"
 
-    def __init__(self, buffer: int = BUFFER) -> None:
+    def __init__(self, buffer: int = BUFFER, cgroup: str | None = None) -> None:
         self._links: list[Link] = []
         self._cgroup_descriptors: list[int] = []
         self._ring: Ring | None = None
         tree = self._find_tree()
         self.tree: Path | None = tree
-        self._root = tree
-        self._whole_tree = tree.stat().st_ino == 1
+        self._root = cgroups.of_path(cgroup).path if cgroup else tree
+        self._whole_tree = self._root.stat().st_ino == 1
         self._why_plain = ""
         try:
             self._loaded = self._load(buffer)
@@ -122,6 +125,7 @@ class KernelSource:
             self.close()
             raise CannotTraceError(f"the ring could not be mapped: {error.strerror}") from error
         self._last_look = 0
+        self._before: list[Event] = []
         self._read = dict.fromkeys((_OPENED_KIND, _SENT_KIND, _RECEIVED_KIND, _CLOSED_KIND), 0)
 
     def _load(self, buffer: int) -> Loaded:
@@ -184,12 +188,16 @@ class KernelSource:
                 owners.put(
                     key, WHO.pack(0, 0, 0, 0, pid, pid, one.uid, _BEFORE, 0, 0, comm.encode()[:15])
                 )
+                now = time.clock_gettime_ns(time.CLOCK_MONOTONIC)
+                # As if it connected now, so that it is looked at while it is there.
+                who = Who(pid, one.uid, comm, open_before=True)
+                self._before.append(Opened(now, one.cookie, who))
 
     def limits(self) -> list[str]:
         """What it cannot see here."""
         found = ["virtual machines", "network stacks in user space"]
         if not self._whole_tree:
-            found.insert(0, "processes outside of this cgroup namespace")
+            found.insert(0, "processes in other cgroups")
         if not sees_all_pids():
             found.append("the files and parents of processes (not in the first pid namespace)")
         if self._connect is _PLAIN:
@@ -201,11 +209,13 @@ class KernelSource:
 
     def sees(self) -> str:
         """What it sees here, in words."""
-        whose = "every process" if self._whole_tree else "some processes"
+        whose = "every process" if self._whole_tree else "every process of a part of the cgroups"
         return f"{whose} in every network namespace, IPv4 and IPv6"
 
     def events(self, seconds: float) -> Iterator[Event]:
         """What has happened, after waiting for it this long at most."""
+        while self._before:
+            yield self._before.pop()
         if self._ring is None:
             return
         self._ring.wait(seconds)

@@ -277,7 +277,7 @@ def methods(settings: Settings) -> dict[str, Callable[[], Source]]:
     def bpf() -> Source:
         from imdsctl.host.trace.kernel import KernelSource  # noqa: PLC0415 - only where tried
 
-        return KernelSource(settings.buffer)
+        return KernelSource(settings.buffer, settings.cgroup)
 
     def packet() -> Source:
         from imdsctl.host.trace.packets import PacketSource  # noqa: PLC0415 - only where tried
@@ -285,6 +285,8 @@ def methods(settings: Settings) -> dict[str, Callable[[], Source]]:
         return PacketSource()
 
     every: dict[str, Callable[[], Source]] = {"bpf": bpf, "packet": packet}
+    if settings.cgroup is not None and settings.method == "auto":
+        del every["packet"]  # knows no cgroups
     return every if settings.method == "auto" else {settings.method: every[settings.method]}
 
 

@@ -40,6 +40,7 @@ class Settings:
         since_boot: the trace claims to hold what called since the boot, where that is so.
         buffer: bytes of the kernel's ring.
         patience: seconds after which a request counts as unanswered.
+        cgroup: only processes in this cgroup of the v2 tree or below; None means all.
         host_root: where the host's file system is, for names of users and containers.
     """
 
@@ -57,6 +58,7 @@ class Settings:
     buffer: int = BUFFER
     patience: float = PATIENCE
     host_root: Path = Path("/")
+    cgroup: str | None = None
 
     @property
     def filtered(self) -> bool:
