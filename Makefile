@@ -5,7 +5,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help demo test lint bench bpf clients judges lock clean
+.PHONY: help demo test lint bench bpf host qemu clients judges lock clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -43,6 +43,12 @@ BPF_FLAGS := -target bpfel -mcpu=v2 -O2 -g0 -Wall -Wextra -Werror -fno-ident
 
 bpf: ## rebuild the kernel programs (needs Debian's clang 14)
 	@cd src/imdsctl/host/bpf && for source in *.bpf.c; do clang $(BPF_FLAGS) -c $$source -o $${source%.c}.o || exit 1; done
+
+host: ## build imdsctl-host.pyz: probe and trace for instances, in one file
+	@$(PYTHON) packaging/build_host.py
+
+qemu: $(VENV)/.dev ## the host trace on older kernels, under qemu (needs qemu-system-x86 and apt)
+	@$(BIN)/python tests/qemu/boot.py
 
 clients: ## install real IMDS clients, old and new, for the tests that run them
 	@$(PYTHON) tests/real_clients/install.py

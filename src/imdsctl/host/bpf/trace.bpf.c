@@ -28,8 +28,8 @@
 #define PARENTS 6
 #define STEPS 20 /* up the tree of directories and mounts */
 #define NAME 64
-#define EXE 512
-#define ARGS 512 /* a power of two, for the verifier's sake */
+#define EXE 512 /* powers of two, for the verifier's sake */
+#define ARGS 512
 
 #define NO_WAKEUP 1
 #define FORCE_WAKEUP 2
@@ -170,6 +170,7 @@ INLINE void read_exe(struct opened *event, u64 mm, const struct offsets *at)
 #pragma unroll
 	for (int step = 0; step < STEPS; step++) {
 		u64 parent = pointer_at(dentry, at->dentry_parent);
+		u64 name, room;
 		long got;
 
 		if (dentry == parent || dentry == pointer_at(mount + at->mount_mnt, at->vfsmount_root)) {
@@ -183,10 +184,14 @@ INLINE void read_exe(struct opened *event, u64 mm, const struct offsets *at)
 			mount = above;
 			continue;
 		}
-		if (size > EXE)
+		if (size >= EXE)
 			break;
-		got = bpf_probe_read_kernel_str(event->exe + size, NAME,
-						(void *)pointer_at(dentry, at->dentry_name));
+		name = pointer_at(dentry, at->dentry_name);
+		/* Here, and not above: kernels before 6.3 forget what they knew of a number when it
+		 * was put aside meanwhile. */
+		room = size;
+		FORGET_RANGE(room);
+		got = bpf_probe_read_kernel_str(event->exe + (room & (EXE - 1)), NAME, (void *)name);
 		if (got <= 1 || got > NAME)
 			break;
 		FORGET_RANGE(got);

@@ -114,6 +114,8 @@ class KernelSource:
         self.tree: Path | None = tree
         self._root = cgroups.of_path(cgroup).path if cgroup else tree
         self._whole_tree = self._root.stat().st_ino == 1
+        # Who asks for one cgroup gets all of it.
+        self.partial = not self._whole_tree and cgroup is None
         self._why_plain = ""
         try:
             self._loaded = self._load(buffer)

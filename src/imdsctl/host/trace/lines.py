@@ -6,13 +6,14 @@ import posixpath
 import re
 import time
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from imdsctl.host.redact import redact_text
 from imdsctl.host.trace.flows import Call
 from imdsctl.host.trace.processes import Process
 from imdsctl.host.trace.settings import Settings
+from imdsctl.imds.times import UTC
 
 _METADATA = re.compile(r"/+(?:(?:latest|1\.0|\d{4}-\d{2}-\d{2})(?:/.*)?)?")
 _NANO = 1_000_000_000

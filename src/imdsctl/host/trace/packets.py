@@ -63,6 +63,7 @@ class PacketSource:
     """
 
     name = "packet"
+    partial = True
 
     def __init__(self) -> None:
         try:

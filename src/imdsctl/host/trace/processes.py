@@ -13,7 +13,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from typing import Any
 from imdsctl.host.redact import redact
 from imdsctl.host.trace.events import Opened, Parent, Who
 from imdsctl.host.trace.places import Place, path_in, place_of
+from imdsctl.imds.times import UTC
 
 _MOST = 4096
 _MOST_LEVELS = 6
@@ -300,7 +301,7 @@ def _stamp(boot: int) -> str | None:
     now = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
     seconds = time.time() - (now - boot) / _NANO
     # To the second: the clocks are read one after the other, and lines of one process must agree.
-    return datetime.fromtimestamp(round(seconds), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return f"{datetime.fromtimestamp(round(seconds), UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 @lru_cache(maxsize=1024)

@@ -38,6 +38,7 @@ class Source(Protocol):
 
     name: str
     tree: Path | None
+    partial: bool
 
     def start(self) -> None: ...  # noqa: D102
     def events(self, seconds: float) -> Iterator[Event]: ...  # noqa: D102
@@ -268,6 +269,7 @@ class Trace:
             limits=tuple(self.source.limits()),
             filtered=self.settings.filtered,
             unattributed=self._unattributed,
+            partial=self.source.partial,
         )
 
 

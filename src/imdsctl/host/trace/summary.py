@@ -32,6 +32,7 @@ class Summary:
         limits: what the method could not see here, in words.
         filtered: not all requests were written as lines; the numbers here are of all of them.
         unattributed: requests whose process is not known.
+        partial: the method does not see the whole host.
     """
 
     method: str
@@ -47,11 +48,12 @@ class Summary:
     limits: tuple[str, ...] = ()
     filtered: bool = False
     unattributed: int = 0
+    partial: bool = False
 
     @property
     def proves_silence(self) -> bool:
         """Whether it may be said that nobody called v1 in this time."""
-        return self.v1 == 0 and not self.lost.total
+        return self.v1 == 0 and not self.lost.total and not self.partial
 
     @property
     def code(self) -> int:
@@ -74,6 +76,8 @@ class Summary:
                 "events were lost: this proves nothing"
             )
         seen = f"{self.total:,} requests" if self.total else "no request at all"
+        if self.partial:
+            return f"no IMDSv1 call was seen ({seen}), but not the whole host was looked at"
         return f"no v1 call in this time ({seen})"
 
     @property
@@ -93,6 +97,7 @@ class Summary:
             "requests": {"v1": self.v1, "v2": self.v2, "token": self.tokens},
             "lost": {**self.lost._asdict(), "total": self.lost.total},
             "proves_silence": self.proves_silence,
+            "partial": self.partial,
             "filtered": self.filtered,
             "unattributed": self.unattributed,
             "programs": [asdict(one) for one in self.programs],
