@@ -122,16 +122,17 @@ def boot(release: str, folder: Path) -> dict[str, Any]:
     kernel = kernel_package(release)
     (image,) = kernel.glob("boot/vmlinuz-*")
     file_system(folder / "root", kernel)
-    names = subprocess.run(["find", ".", "-print0"], cwd=folder / "root", check=True,
-                           capture_output=True).stdout  # fmt: skip
-    packed = subprocess.run(["cpio", "--null", "-o", "-H", "newc", "--quiet"], input=names,
-                            cwd=folder / "root", check=True, capture_output=True).stdout  # fmt: skip
+    pack = "find . -print0 | cpio --null -o -H newc --quiet"
+    packed = subprocess.run(
+        ["sh", "-c", pack], cwd=folder / "root", check=True, capture_output=True
+    ).stdout
     initramfs = folder / "initramfs.gz"
     initramfs.write_bytes(gzip.compress(packed, 1))
     machine = subprocess.run(
         ["qemu-system-x86_64", "-kernel", image, "-initrd", initramfs, "-m", "1024", "-smp", "2",
          "-cpu", "max",
-         "-append", "console=ttyS0 quiet panic=-1 random.trust_cpu=on", "-nographic", "-no-reboot", "-nic", "none"],
+         "-append", "console=ttyS0 quiet panic=-1 random.trust_cpu=on",
+         "-nographic", "-no-reboot", "-nic", "none"],
         capture_output=True, text=True, errors="replace", timeout=SECONDS, check=False,
         stdin=subprocess.DEVNULL,
     )  # fmt: skip

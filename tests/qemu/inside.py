@@ -20,6 +20,10 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from imdsctl.emulator.server import Emulator
+from imdsctl.emulator.settings import Settings
+from imdsctl.host.bpf import syscalls
+
 HERE = Path("/test")
 PYZ = [sys.executable, "-S", str(HERE / "imdsctl-host.pyz"), "trace", "--json"]
 NETWORKS, EACH = 3, 67  # 201 of the client in C, and 3 processes in Python with 10 each
@@ -43,22 +47,21 @@ def network(number: int) -> int:
             assert words.readline() == "ready\n"
         return pid
     try:
-        if _libc.unshare(0x40000000):
-            raise OSError(ctypes.get_errno(), "unshare")
-        for words in ("link set lo up", "addr add 169.254.169.254/32 dev lo",
-                      "-6 addr add fd00:ec2::254/128 dev lo"):  # fmt: skip
-            subprocess.run(["ip", *words.split()], check=True)
+        assert _libc.unshare(0x40000000) == 0
+        for command in (
+            "link set lo up",
+            "addr add 169.254.169.254/32 dev lo",
+            "-6 addr add fd00:ec2::254/128 dev lo",
+        ):
+            subprocess.run(["ip", *command.split()], check=True)
         time.sleep(2)  # the address is looked for before it is used
         serve(HERE / f"access{number}.log", said)
-    except BaseException:
+    finally:
         traceback.print_exc()
-    os._exit(1)
+        os._exit(1)
 
 
 def serve(log: Path, said: int) -> None:
-    from imdsctl.emulator.server import Emulator
-    from imdsctl.emulator.settings import Settings
-
     async def run() -> None:
         emulator = Emulator(Settings(host="169.254.169.254", port=80, ipv6=True, access_log=log))
         await emulator.start()
@@ -68,13 +71,17 @@ def serve(log: Path, said: int) -> None:
     asyncio.run(run())
 
 
-def enter(pid: int) -> None:
-    with Path(f"/proc/{pid}/ns/net").open("rb") as namespace:
-        if _libc.setns(namespace.fileno(), 0x40000000):
-            raise OSError(ctypes.get_errno(), "setns")
+def started(words: list[str], pid: int) -> "subprocess.Popen[bytes]":
+    """A command, in the network of a process."""
+    with Path(f"/proc/{pid}/ns/net").open("rb") as there, Path("/proc/self/ns/net").open() as here:
+        assert _libc.setns(there.fileno(), 0x40000000) == 0
+        try:
+            return subprocess.Popen(words)
+        finally:
+            assert _libc.setns(here.fileno(), 0x40000000) == 0
 
 
-def calls(pid: int, seed: int) -> list[list[str]]:
+def calls(seed: int) -> list[list[str]]:
     chance = random.Random(seed)
     words = []
     for _ in range(EACH):
@@ -82,7 +89,6 @@ def calls(pid: int, seed: int) -> list[list[str]]:
         path = "/latest/api/token" if version == "token" else ITEM
         words.append([str(HERE / "imds_c"), chance.choice(("4", "6", "mapped")), version, path])
     words.append([sys.executable, "-S", str(HERE / "calls.py"), "asks", "10", str(seed)])
-    del pid
     return words
 
 
@@ -98,10 +104,10 @@ def every_call(pids: list[int]) -> dict[str, Any]:
     start = json.loads(trace.stdout.readline())
     running: list[subprocess.Popen[bytes]] = []
     for number, pid in enumerate(pids):
-        for words in calls(pid, number):
+        for words in calls(number):
             if len(running) >= 4:
                 assert running.pop(0).wait() == 0
-            running.append(subprocess.Popen(words, preexec_fn=lambda pid=pid: enter(pid)))
+            running.append(started(words, pid))
     for one in running:
         assert one.wait() == 0
     trace.send_signal(signal.SIGINT)
@@ -142,7 +148,7 @@ def losing(pids: list[int]) -> dict[str, Any]:
     trace.stdout.readline()
     words = [str(HERE / "imds_c"), "4", "v2", ITEM, "25"]
     trace.send_signal(signal.SIGSTOP)  # nobody reads for a while
-    running = [subprocess.Popen(words, preexec_fn=lambda pid=pid: enter(pid)) for pid in pids * 4]
+    running = [started(words, pid) for pid in pids * 4]
     for one in running:
         assert one.wait() == 0
     trace.send_signal(signal.SIGCONT)
@@ -157,8 +163,6 @@ def losing(pids: list[int]) -> dict[str, Any]:
 
 
 def killed() -> dict[str, Any]:
-    from imdsctl.host.bpf import syscalls
-
     def count() -> dict[str, int]:
         found = {}
         for kind in ("prog", "map", "link"):
@@ -194,7 +198,7 @@ def main() -> None:
         result["calls"] = every_call(pids)
         result["losing"] = losing(pids)
         result["killed"] = killed()
-    except BaseException:
+    except (OSError, AssertionError, ValueError, LookupError, subprocess.SubprocessError):
         result["error"] = traceback.format_exc()
     sys.stdout.write("\nRESULT " + json.dumps(result) + "\n")
     sys.stdout.flush()

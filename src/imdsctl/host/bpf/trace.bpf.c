@@ -257,7 +257,6 @@ INLINE void note_who(struct who *who, struct bpf_sock_addr *ctx)
 	who->uid = (u32)bpf_get_current_uid_gid();
 	who->cgroup = bpf_get_current_cgroup_id();
 	who->netns = bpf_get_netns_cookie(ctx);
-	bpf_get_current_comm(who->comm, sizeof(who->comm));
 }
 
 /* With what the kernel's memory tells: for kernels with BTF that allow it. */
@@ -300,13 +299,16 @@ INLINE void opened_rich(struct bpf_sock_addr *ctx, u32 family)
 	bpf_map_update_elem(&known, &who.pid, &now, ANY);
 }
 
-INLINE void opened_plain(struct bpf_sock_addr *ctx, u32 family)
+/* Without: newer kernels want CAP_PERFMON even for the name. */
+INLINE void opened_plain(struct bpf_sock_addr *ctx, u32 family, const int named)
 {
 	u64 cookie = bpf_get_socket_cookie(ctx);
 	struct sent *event;
 	struct who who;
 
 	note_who(&who, ctx);
+	if (named)
+		bpf_get_current_comm(who.comm, sizeof(who.comm));
 	bpf_map_update_elem(&owners, &cookie, &who, ANY);
 	count(SEEN_OPENED);
 	event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
@@ -359,7 +361,7 @@ SEC("cgroup/connect4")
 int plain_connect4(struct bpf_sock_addr *ctx)
 {
 	if (is_imds4(ctx))
-		opened_plain(ctx, AF_INET);
+		opened_plain(ctx, AF_INET, 1);
 	return 1;
 }
 
@@ -369,7 +371,25 @@ int plain_connect6(struct bpf_sock_addr *ctx)
 	u32 family = is_imds6(ctx);
 
 	if (family)
-		opened_plain(ctx, family);
+		opened_plain(ctx, family, 1);
+	return 1;
+}
+
+SEC("cgroup/connect4")
+int bare_connect4(struct bpf_sock_addr *ctx)
+{
+	if (is_imds4(ctx))
+		opened_plain(ctx, AF_INET, 0);
+	return 1;
+}
+
+SEC("cgroup/connect6")
+int bare_connect6(struct bpf_sock_addr *ctx)
+{
+	u32 family = is_imds6(ctx);
+
+	if (family)
+		opened_plain(ctx, family, 0);
 	return 1;
 }
 

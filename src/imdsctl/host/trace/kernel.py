@@ -87,6 +87,7 @@ _BATCH = 512
 _RESOLVE_EVERY = 1_000_000_000
 _RICH = ("rich_connect4", "rich_connect6")
 _PLAIN = ("plain_connect4", "plain_connect6")
+_BARE = ("bare_connect4", "bare_connect6")
 _PACKETS = ("trace_egress", "trace_ingress")
 _FSOPEN, _FSCONFIG, _FSMOUNT = 430, 431, 432
 _CONFIG_CREATE = 6
@@ -139,21 +140,25 @@ class KernelSource:
             self._why_plain = "the kernel has no type information (BTF)"
         except BadBtfError as error:
             self._why_plain = str(error)
-        sizes = {"events": buffer}
-        if offsets is not None:
+        refused: BpfError | None = None
+        for connect in (_PLAIN, _BARE) if offsets is None else (_RICH, _PLAIN, _BARE):
             try:
-                loaded = Loaded(kernel_object(), programs=(*_RICH, *_PACKETS), max_entries=sizes)
+                loaded = Loaded(
+                    kernel_object(), programs=(*connect, *_PACKETS), max_entries={"events": buffer}
+                )
             except BpfError as error:
                 # No CAP_PERFMON, or a kernel in lockdown for confidentiality.
-                self._why_plain = "the kernel does not let its memory be read"
-                if error.errno == errno.EPERM:
-                    self._why_plain += " (CAP_PERFMON)"
-            else:
+                refused = refused or error
+                self._why_plain = self._why_plain or (
+                    "the kernel does not let its memory be read: CAP_PERFMON is missing, or it is "
+                    "locked down"
+                )
+                continue
+            if offsets is not None and connect is _RICH:
                 loaded.maps["offsets"].put(bytes(4), struct.pack(f"<{len(OFFSETS)}I", *offsets))
-                self._connect = _RICH
-                return loaded
-        self._connect = _PLAIN
-        return Loaded(kernel_object(), programs=(*_PLAIN, *_PACKETS), max_entries=sizes)
+            self._connect = connect
+            return loaded
+        raise refused or BpfError(errno.ENOSYS, "there are no programs")
 
     def _find_tree(self) -> Path:
         """The root of the cgroup v2 tree; mounted nowhere, it is opened without a mount."""
@@ -202,7 +207,7 @@ class KernelSource:
             found.insert(0, "processes in other cgroups")
         if not sees_all_pids():
             found.append("the files and parents of processes (not in the first pid namespace)")
-        if self._connect is _PLAIN:
+        if self._connect is not _RICH:
             found.append(
                 "program and arguments of processes that end at once, which /proc tells only "
                 f"while they live ({self._why_plain})"
@@ -394,4 +399,5 @@ def _why(error: OSError) -> str:
             "and CAP_NET_ADMIN (in a container also a seccomp profile that allows bpf)"
         )
     release = os.uname().release
-    return f"BPF does not work on this kernel (Linux {release}; 5.8 or newer): {error.strerror}"
+    what = str(error.strerror).partition("\n")[0]
+    return f"BPF does not work on this kernel (Linux {release}; it takes 5.8 or newer): {what}"

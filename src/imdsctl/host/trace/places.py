@@ -18,7 +18,7 @@ from typing import Any
 _ID = r"([0-9a-f]{64})"
 _CONTAINER = re.compile(rf"(?:^|[-:/.]){_ID}(?:\.scope)?(?:/|$)")
 # An ECS task on Fargate or a managed instance: its id, a dash, and a number.
-_ECS = re.compile(r"/ecs/(?:[^/]+/)*?([0-9a-f]{32}(?:-[0-9]+)?)(?:/|$)")
+_ECS = re.compile(r"/ecs/(?:[^/]+/)*([0-9a-f]{32}(?:-[0-9]+)?)(?:/|$)")
 _NAMED_CONTAINER = re.compile(
     r"/(?:lxc\.payload\.|lxc/|machine\.slice/machine-)([^/]+?)(?:\.scope)?(?:/|$)"
 )
