@@ -4,7 +4,8 @@ v1, v2, token: one request over a connection of its own. `forwarded`: a token re
 refused. `patient:N`: waits N seconds for answers from now on, instead of 5. `keep`: opens a
 connection that the steps after it use. `line`: waits for a line on stdin, having said `ready`.
 `split`, `pipelined`: requests cut in three, and three at once, over a connection each. `half`: a
-request whose sender ends its side at once. Prints what came of each.
+request whose sender ends its side at once. `fastopen`: sent with the connect. `pieces`: sent in one
+call from two places in memory. Prints what came of each.
 """
 
 import http.client
@@ -42,7 +43,7 @@ class Talk:
         if name == "line":
             say("ready", os.getpid())
             return sys.stdin.readline().strip()
-        if name in ("split", "pipelined", "half"):
+        if name in ("split", "pipelined", "half", "fastopen", "pieces"):
             return getattr(self, name)()
         return self.ask(name)
 
@@ -92,6 +93,18 @@ class Talk:
         with socket.create_connection((IMDS, 80), timeout=self.timeout) as one:
             one.sendall(f"GET {ITEM} HTTP/1.1\r\nHost: a\r\nUser-Agent: half\r\n\r\n".encode())
             one.shutdown(socket.SHUT_WR)
+            return one.recv(4096).decode().split()[1]
+
+    def fastopen(self) -> str:
+        with socket.socket() as one:
+            text = f"GET {ITEM} HTTP/1.1\r\nHost: a\r\nUser-Agent: fastopen\r\n\r\n"
+            one.sendto(text.encode(), socket.MSG_FASTOPEN, (IMDS, 80))
+            return one.recv(4096).decode().split()[1]
+
+    def pieces(self) -> str:
+        with socket.create_connection((IMDS, 80), timeout=self.timeout) as one:
+            text = f"GET {ITEM} HTTP/1.1\r\nHost: a\r\nUser-Agent: pieces\r\n{TOKEN}: x\r\n\r\n"
+            one.sendmsg([text[:50].encode(), text[50:].encode()])
             return one.recv(4096).decode().split()[1]
 
 

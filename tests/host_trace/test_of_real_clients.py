@@ -20,7 +20,6 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "real_clients"))
 from client_runs import as_recorded, why_no_world
 from client_shelf import Client, clients
 
-PATIENCE = 30.0
 SCRIPT = Path(__file__).with_name("client_traced.py")
 
 
@@ -55,9 +54,9 @@ def folded(lines: list[dict[str, Any]]) -> tuple[str, ...]:
 def cases() -> list[object]:
     """Every client where v1 is allowed; elsewhere one of each behaviour, since some wait long."""
     every = [(client, "optional") for client in clients()]
-    kinds = {(client.kind, client.name): client for client in clients()}
-    every += [(client, "hop-limit-1") for client in kinds.values() if client.patience <= PATIENCE]
-    every += [(client, "disabled") for client in {one.kind: one for one in clients()}.values()]
+    for world, alike in (("hop-limit-1", ("botocore", "ec2-metadata")), ("disabled", ())):
+        one_of_each = {one.name if one.name in alike else one.kind: one for one in clients()}
+        every += [(client, world) for client in one_of_each.values()]
     return [pytest.param(client, world, id=f"{client.id} {world}") for client, world in every]
 
 

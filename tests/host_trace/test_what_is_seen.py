@@ -96,8 +96,9 @@ def test_a_script_that_asks_through_curl_is_named_and_judged_as_one(
 
 def test_requests_are_found_however_they_were_sent(tracer: Start, unit: Unit, world: World) -> None:
     trace = tracer()
-    said = talk(unit, world, "split", "pipelined", "half", "keep", "v1", "token", "v2")
-    assert said == ["401", "2,1", "200", "ok", "200", "200", "200"]
+    ways = ("split", "pipelined", "half", "fastopen", "pieces")
+    said = talk(unit, world, *ways, "keep", "v1", "token", "v2")
+    assert said == ["401", "2,1", "200", "200", "401", "ok", "200", "200", "200"]
     trace.end()
     lines = of(unit, trace)
     split = [line for line in lines if line["user_agent"] == "split"]
@@ -107,6 +108,10 @@ def test_requests_are_found_however_they_were_sent(tracer: Start, unit: Unit, wo
     assert pipelined[0]["status"] == 200
     half = [line for line in lines if line["user_agent"] == "half"]
     assert [(line["version"], line["status"]) for line in half] == [("v1", 200)]
+    fastopen = [line for line in lines if line["user_agent"] == "fastopen"]
+    assert [(line["version"], line["comm"] != "") for line in fastopen] == [("v1", True)]
+    pieces = [line for line in lines if line["user_agent"] == "pieces"]
+    assert [(line["version"], line["status"]) for line in pieces] == [("v2", 401)]
     kept = [line for line in lines if (line["user_agent"] or "").startswith("talk/")]
     assert [(line["version"], line["status"]) for line in kept] == [
         ("v1", 200),

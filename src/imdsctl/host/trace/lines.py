@@ -7,15 +7,18 @@ import re
 import time
 from collections.abc import Mapping
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
-from imdsctl.host.redact import redact_text
+from imdsctl.host.redact import redact_text as _redact_text
 from imdsctl.host.trace.flows import Call
 from imdsctl.host.trace.processes import Process
 from imdsctl.host.trace.settings import Settings
 from imdsctl.imds.times import UTC
 
 _METADATA = re.compile(r"/+(?:(?:latest|1\.0|\d{4}-\d{2}-\d{2})(?:/.*)?)?")
+# The same few paths and user agents come again and again.
+redact_text = lru_cache(maxsize=4096)(_redact_text)
 _NANO = 1_000_000_000
 _SHORT_PATH = 64
 
@@ -33,8 +36,12 @@ class Clock:
     def stamp(self, at: int) -> str:
         """RFC 3339 in UTC, to the microsecond."""
         seconds, rest = divmod(at + self._ahead, _NANO)
-        moment = datetime.fromtimestamp(seconds, UTC)
-        return f"{moment:%Y-%m-%dT%H:%M:%S}.{rest // 1000:06}Z"
+        return f"{_second(seconds)}.{rest // 1000:06}Z"
+
+
+@lru_cache(maxsize=16)
+def _second(seconds: int) -> str:
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}"
 
 
 def is_metadata(path: str) -> bool:

@@ -70,7 +70,7 @@ def place_of(one: ProgramConclusion) -> str:
         return f"pod {one.pod}"
     if one.container:
         return f"container {one.container[:_SHORT_ID]}"
-    return one.unit or ("" if one.user in (None, "root") else f"user {one.user}")
+    return one.unit or ""
 
 
 def fitted(text: str, width: int) -> str:
@@ -116,6 +116,7 @@ def _program(one: ProgramConclusion) -> Iterator[Said]:
     if one.refused:
         counts += f" ({one.refused:,} refused)"
     name = one.program + (f"  in {place}" if place else "")
+    name += f"  as {one.user}" if one.user not in (None, "root") else ""
     style = CONCLUSION_STYLES[one.conclusion]
     yield Said(f"  {one.conclusion:9}", f"  {name}", style)
     also = f"; some of its processes: {', '.join(one.also)}" if one.also else ""
