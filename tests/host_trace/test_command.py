@@ -143,7 +143,7 @@ def test_people_on_a_terminal_see_a_table_and_then_the_summary(unit: Unit, world
     os.close(ours)
     text = seen.decode()
     assert "Ctrl-C ends it" in text
-    assert "1 program called IMDSv1: 1 of 1 requests" in text
+    assert "1 program called IMDSv1: 1 of 1 request" in text
     assert text.rindex("v1-only") > text.rindex("Ctrl-C ends it")
     assert trace.returncode == 1
 

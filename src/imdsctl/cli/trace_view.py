@@ -115,6 +115,11 @@ class _Quiet(Watcher):
         if summary.programs:
             self._screen.next(_NEXT)
 
+    @property
+    def gone(self) -> bool:  # type: ignore[override]
+        """Whoever read has closed the pipe."""
+        return self._screen.out.quiet
+
     def _say(self, said: Said) -> None:
         indent = len(said.text) - len(said.text.lstrip())
         self._screen.line((said.mark, said.style), said.text, hang=max(indent, len(said.mark) + 2))

@@ -35,7 +35,7 @@ class PlainWatcher(Watcher):
     def __init__(self, *, as_json: bool, quiet: bool = False) -> None:
         self._json = as_json
         self._quiet = quiet
-        self._gone = False
+        self.gone = False
 
     def started(self, trace: Trace) -> None:
         """Say what is seen here."""
@@ -71,14 +71,14 @@ class PlainWatcher(Watcher):
             sys.stderr.flush()
 
     def _data(self, text: str) -> None:
-        if self._gone:
+        if self.gone:
             return
         try:
             sys.stdout.write(text + "\n")
             sys.stdout.flush()
         except BrokenPipeError:
             # Whoever closes a pipe has seen enough; the log is still written.
-            self._gone = True
+            self.gone = True
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 

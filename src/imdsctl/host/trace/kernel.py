@@ -164,7 +164,7 @@ class KernelSource:
         """The root of the cgroup v2 tree; mounted nowhere, it is opened without a mount."""
         try:
             return cgroups.mount()
-        except cgroups.NoSuchTargetError:
+        except (cgroups.NoSuchTargetError, OSError):
             pass
         try:
             descriptor = open_tree()

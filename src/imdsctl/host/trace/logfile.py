@@ -42,6 +42,7 @@ class LogFile:
         self._rotate_age = rotate_age
         self._keep = keep
         self._descriptor = -1
+        self._torn = False
         self._open()
 
     def _open(self) -> None:
@@ -52,7 +53,7 @@ class LogFile:
         self._put(self._first())
 
     def write(self, line: str) -> None:
-        """One line more, in a new file if this one is due.
+        """One line more, in a new file if this one is due; after an error it can go on.
 
         Raises:
             OSError: it could not be written.
@@ -62,12 +63,15 @@ class LogFile:
 
     def turn(self) -> None:
         """Begin a new file if this one is large or old enough."""
+        if self._descriptor < 0:
+            self._open()
         large = self._rotate_size and self._size >= self._rotate_size
         old = self._rotate_age and time.monotonic() - self._begun >= self._rotate_age
         if not (large or old):
             return
-        os.close(self._descriptor)
-        self._descriptor = -1
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
         for number in range(self._keep, 0, -1):
             source = self._numbered(number - 1)
             if source.exists():
@@ -80,10 +84,17 @@ class LogFile:
         return self._path.with_name(f"{self._path.name}.{number}") if number else self._path
 
     def _put(self, line: str) -> None:
-        data = (line + "\n").encode("utf-8")
-        self._size += len(data)
+        # What could be written of a line that could not be written whole stays alone.
+        data = ("\n" * self._torn + line + "\n").encode("utf-8")
+        whole = len(data)
         while data:
-            data = data[os.write(self._descriptor, data) :]
+            try:
+                data = data[os.write(self._descriptor, data) :]
+            except OSError:
+                self._torn = self._torn or len(data) < whole
+                raise
+        self._torn = False
+        self._size += whole
 
     def close(self) -> None:
         """No more."""

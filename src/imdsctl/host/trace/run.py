@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import socket
+import sys
 import threading
 import time
 from collections import Counter
@@ -54,6 +55,9 @@ class Source(Protocol):
 class Watcher:
     """Who looks on; each of these does nothing unless it is told otherwise."""
 
+    gone = False
+    """Nobody reads any more what is told here: a trace without a log ends then."""
+
     def started(self, trace: Trace) -> None:
         """The trace has begun; from now on nothing is missed."""
 
@@ -96,6 +100,7 @@ class Trace:
         self._counts = dict.fromkeys(COUNTED, 0)
         self._others: Counter[tuple[str, str]] = Counter()
         self._unattributed = 0
+        self._unwritten = 0
         self._log: LogFile | None = None
         self.source: Source
         self.refused: dict[str, str] = {}
@@ -107,7 +112,7 @@ class Trace:
 
         Raises:
             CannotTraceError: no method works here; says why for each.
-            OSError: the log cannot be written.
+            OSError: the log cannot be begun.
         """
         self.source = self._open()
         try:
@@ -130,6 +135,8 @@ class Trace:
                 self._log.close()
 
     def _open(self) -> Source:
+        if sys.platform != "linux":
+            raise CannotTraceError("it works on Linux only")
         for name, make in self._sources.items():
             try:
                 source = make()
@@ -202,11 +209,14 @@ class Trace:
                 adjusted = now
                 self._clock.adjust()
             if self._log is not None:
-                self._log.turn()
+                with suppress(OSError):
+                    self._log.turn()
             if self._asked.is_set():
                 self._asked.clear()
                 self._watcher.summary(self.summary())
             self._watcher.tick(self)
+            if self._watcher.gone and self._log is None:
+                return
 
     def _read(self, seconds: float) -> None:
         for event in self.source.events(seconds):
@@ -227,10 +237,18 @@ class Trace:
         for call in self._flows.finish(time.clock_gettime_ns(time.CLOCK_MONOTONIC)):
             self._done(call)
         found = self.summary()
-        if self._log is not None:
-            self._log.write(compact(found.record()))
+        self._write(found.record())
         self._watcher.summary(found)
         return found
+
+    def _write(self, record: Mapping[str, Any]) -> None:
+        """Into the log; a disk that is full for a while does not end the trace."""
+        if self._log is None:
+            return
+        try:
+            self._log.write(compact(record))
+        except OSError:
+            self._unwritten += 1
 
     def _done(self, call: Call) -> None:
         process = self._processes.of(call.who)
@@ -245,8 +263,7 @@ class Trace:
         self._book.add(line)
         if not wanted(line, self.settings):
             return
-        if self._log is not None:
-            self._log.write(compact(line))
+        self._write(line)
         self._watcher.line(line)
 
     def programs(self) -> list[ProgramConclusion]:
@@ -270,6 +287,7 @@ class Trace:
             filtered=self.settings.filtered,
             unattributed=self._unattributed,
             partial=self.source.partial,
+            unwritten=self._unwritten,
         )
 
 

@@ -33,6 +33,7 @@ class Summary:
         filtered: not all requests were written as lines; the numbers here are of all of them.
         unattributed: requests whose process is not known.
         partial: the method does not see the whole host.
+        unwritten: lines that could not be written to the log, as on a full disk.
     """
 
     method: str
@@ -49,6 +50,7 @@ class Summary:
     filtered: bool = False
     unattributed: int = 0
     partial: bool = False
+    unwritten: int = 0
 
     @property
     def proves_silence(self) -> bool:
@@ -67,15 +69,16 @@ class Summary:
         """One sentence."""
         if self.v1:
             callers = sum(one.uses_v1 for one in self.programs)
-            who = "1 program" if callers == 1 else f"{callers} programs"
-            return f"{who} called IMDSv1: {self.v1:,} of {self.total:,} requests"
+            requests = counted(self.total, "request")
+            return f"{counted(callers, 'program')} called IMDSv1: {self.v1:,} of {requests}"
         if self.lost.total:
             return (
-                "no IMDSv1 call among the requests that were traced, but "
-                f"{self.lost.sent:,} requests and {self.lost.total - self.lost.sent:,} other "
-                "events were lost: this proves nothing"
+                "whether anybody called IMDSv1 is not known: "
+                f"{counted(self.lost.sent, 'request')} and "
+                f"{counted(self.lost.total - self.lost.sent, 'other event')} were lost "
+                f"({counted(self.total, 'request')} traced)"
             )
-        seen = f"{self.total:,} requests" if self.total else "no request at all"
+        seen = counted(self.total, "request") if self.total else "no request at all"
         if self.partial:
             return f"no IMDSv1 call was seen ({seen}), but not the whole host was looked at"
         return f"no v1 call in this time ({seen})"
@@ -98,6 +101,7 @@ class Summary:
             "lost": {**self.lost._asdict(), "total": self.lost.total},
             "proves_silence": self.proves_silence,
             "partial": self.partial,
+            "unwritten": self.unwritten,
             "filtered": self.filtered,
             "unattributed": self.unattributed,
             "programs": [asdict(one) for one in self.programs],
@@ -107,3 +111,8 @@ class Summary:
             ],
             "limits": list(self.limits),
         }
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 request`, `2,000 requests`."""
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")

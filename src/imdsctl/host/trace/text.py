@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from imdsctl.host.trace.summary import Summary
+from imdsctl.host.trace.summary import Summary, counted
 from imdsctl.imds.conclude import ProgramConclusion
 
 _SHORT_ID = 12
@@ -92,13 +92,18 @@ def summary_lines(found: Summary) -> Iterator[Said]:
     if len(found.programs) > _MOST:
         yield Said("", f"  … and {len(found.programs) - _MOST} programs more: --json has them all")
     if found.unattributed:
-        yield Said("", f"  of {found.unattributed:,} requests the process is not known")
+        requests = counted(found.unattributed, "request")
+        yield Said("", f"  of {requests} the process is not known")
     if found.lost.total:
         yield Said(
-            f"  lost: {found.lost.sent:,} requests",
-            f", {found.lost.received:,} answers, {found.lost.opened:,} connects, "
-            f"{found.lost.closed:,} ends of connections; a larger --buffer holds more",
+            f"  lost: {counted(found.lost.sent, 'request')}",
+            f", {counted(found.lost.received, 'answer')}, {counted(found.lost.opened, 'connect')}, "
+            f"{counted(found.lost.closed, 'end')} of connections; a larger --buffer holds more",
             "yellow",
+        )
+    if found.unwritten:
+        yield Said(
+            f"  {counted(found.unwritten, 'line')}", " could not be written to the log", "yellow"
         )
     if found.others:
         yield Said("", "  not counted, because no path of AWS's metadata service:")
