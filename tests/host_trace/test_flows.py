@@ -6,7 +6,7 @@ import socket
 from collections.abc import Iterable
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from imdsctl.host.trace.events import Closed, Event, Opened, Received, Sent, Who
@@ -20,6 +20,8 @@ V1 = GET + b"\r\n"
 V2 = GET + b"x-aws-ec2-metadata-token: secret\r\n\r\n"
 PUT = b"PUT /latest/api/token HTTP/1.1\r\nX-aws-ec2-metadata-token-ttl-seconds: 60\r\n\r\n"
 OK, REFUSED = b"HTTP/1.1 200", b"HTTP/1.1 403"
+# However busy the machine is.
+unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def sent(
@@ -139,6 +141,7 @@ def test_the_answer_of_a_connection_that_was_never_seen_is_passed_over() -> None
     assert run(received(), Closed(1, 7)) == []
 
 
+@unhurried
 @given(
     st.lists(st.sampled_from([V1, V2, PUT]), min_size=1, max_size=6),
     st.lists(st.integers(1, 200), max_size=12),
@@ -162,6 +165,7 @@ def test_requests_are_the_same_however_they_are_cut_and_repeated(
     assert [call.seen.version for call in run(*events)] == [names[one] for one in requests]
 
 
+@unhurried
 @given(st.binary(max_size=300), st.integers(0, 5000))
 def test_no_bytes_make_it_fail(data: bytes, more: int) -> None:
     run(sent(data, size=len(data) + more), received(data[:12]), Closed(3, 1))

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from host_bpf.instances import Unit, World
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from host_trace.tracers import Tracer
@@ -21,6 +21,8 @@ TALK = Path(__file__).with_name("talk.py")
 GET = b"GET /latest/meta-data/ HTTP/1.1\r\n\r\n"
 ANSWER = b"HTTP/1.1 200 OK\r\n\r\nSecretAccessKey"
 V4, V6, US4, US6 = "169.254.169.254", "fd00:ec2::254", "192.0.2.7", "2001:db8::7"
+# However busy the machine is.
+unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def packet(
@@ -89,6 +91,7 @@ def test_nothing_else_passes(data: bytes, filtered: Callable[[bytes], bytes | No
     assert filtered(data) is None
 
 
+@unhurried
 @given(st.binary(max_size=120))
 def test_no_bytes_make_the_reading_of_packets_fail(data: bytes) -> None:
     read_segment(data)
