@@ -363,8 +363,9 @@ class TracedProgram(Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Trace(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What a tracer on an instance saw from `start` to `end`: who called, and what that means.
 
-    `tracer` is `imdsctl` or `aws-imds-packet-analyzer`, whose word counts less. `lost` counts
-    requests that the tracer knows to have missed; a trace that lost any proves no silence.
+    `tracer` is `imdsctl` or `aws-imds-packet-analyzer`, whose word counts less. `lost` counts what
+    the tracer knows to have missed, `partial` says that it did not look at the whole host, or never
+    said what it missed; neither kind of trace proves silence.
     `v1_per_day` counts requests without a token from the first day (UTC) on.
     """
 
@@ -377,6 +378,7 @@ class Trace(Struct, frozen=True, kw_only=True, omit_defaults=True):
     requests: int = 0
     v1: int = 0
     lost: int = 0
+    partial: bool = False
     since_boot: bool = False
     v1_per_day: list[int] = field(default_factory=list)
     programs: list[TracedProgram] = field(default_factory=list)
@@ -384,7 +386,7 @@ class Trace(Struct, frozen=True, kw_only=True, omit_defaults=True):
     @property
     def proves_silence(self) -> bool:
         """Whether what it did not see did not happen, as far as a tracer can say."""
-        return self.tracer == "imdsctl" and not self.lost
+        return self.tracer == "imdsctl" and not self.lost and not self.partial
 
     @property
     def callers(self) -> list[TracedProgram]:
