@@ -25,11 +25,6 @@ SHOP = "beanstalk-option:111111111111:eu-west-1:shop-prod"
 MAIL = "beanstalk-option:111111111111:eu-west-1:mail-prod"
 
 
-@pytest.fixture
-def operator(tmp_path: Path) -> Operator:
-    return Operator(tmp_path)
-
-
 def prepared(operator: Operator) -> Any:
     assert operator.scan("--regions", "eu-west-1").code == 0
     return operator.plan()

@@ -130,11 +130,6 @@ options = { http_tokens = "optional" }
 """
 
 
-@pytest.fixture
-def operator(tmp_path: Path) -> Operator:
-    return Operator(tmp_path)
-
-
 def service_of(operation: str) -> str:
     """The service of an operation; no two of ours have the same name."""
     (service,) = {

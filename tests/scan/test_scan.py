@@ -75,11 +75,6 @@ OTHERS = ("--accounts", OTHER, "--role-name", "imdsctl-read")
 
 
 @pytest.fixture
-def operator(tmp_path: Path) -> Operator:
-    return Operator(tmp_path)
-
-
-@pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """botocore retries as often as ever, and does not wait in between."""
     monkeypatch.setattr(standard.ExponentialBackoff, "delay_amount", lambda *_: 0.0)

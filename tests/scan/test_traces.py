@@ -50,11 +50,6 @@ Req details: GET /latest/meta-data/ HTTP/1.1, Host: 169.254.169.254, User-Agent:
 """
 
 
-@pytest.fixture
-def operator(tmp_path: Path) -> Operator:
-    return Operator(tmp_path)
-
-
 def traced(aws: Any, folder: Path, *names: str) -> list[str]:
     """The trace of each instance with one of the names, in a file named after it."""
     files = []
