@@ -102,6 +102,12 @@ def scan(
         screen.note(
             ("exit 3: incomplete", "yellow"), ', see "not read"; what could be read is stored'
         )
+        if any(one.what == "software" for one in found.unreadable):
+            screen.note(
+                "Systems Manager names software that is too old, and decides nothing alone: allow "
+                "ssm:GetInventory (imdsctl permissions scan), or leave it out with --no-software",
+                hang=2,
+            )
         return Exit.INCOMPLETE
     return Exit.OK
 

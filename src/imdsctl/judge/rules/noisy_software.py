@@ -10,12 +10,12 @@ def judge(facts: InstanceFacts) -> Finding | None:
     if not first or not facts.called:
         return None
     noisy = first[0]
-    minimum = noisy.match.range.below
-    until = f" before {minimum}" if minimum else ""
     perhaps = "may ask" if noisy.unsure else "asks"
-    note = f" ({noisy.match.range.note})" if noisy.match.range.note else ""
+    below, note = noisy.match.range.below, noisy.match.range.note
+    more = "; ".join(filter(None, [f"no longer since {below}" if below else "", note]))
+    told = f" ({more})" if more else ""
     return Finding(
-        summary=f"{noisy.named} {perhaps} IMDSv1 first{until}{note}: some of the calls may be its. "
+        summary=f"{noisy.named} {perhaps} IMDSv1 first{told}: some of the calls may be its. "
         "That explains noise, and is no proof that nothing else calls.",
         fix=f"{noisy.fix} Then scan again: what still calls is something else.",
         evidence=cited(facts),

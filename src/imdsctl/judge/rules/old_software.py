@@ -45,8 +45,8 @@ def _likely(facts: InstanceFacts, found: list[Old]) -> Finding:
     return Finding(
         status="blocked",
         confidence="medium",
-        summary=f"The likely caller is {worst.named}: it {worst.does}.{others} That it is installed "
-        "is no proof that it calls; `imdsctl host trace` names who does.",
+        summary=f"The likely caller is {worst.named}: it {worst.does}.{others} That it is "
+        "installed is no proof that it calls; `imdsctl host trace` names who does.",
         fix=f"{worst.fix} Then scan again: what still calls is something else.",
         evidence=cited(facts),
         leads=True,
