@@ -130,6 +130,7 @@ def test_an_account_whose_role_cannot_be_assumed_is_named_and_ours_is_read(
         ("DescribeLaunchConfigurations", "launch-configurations"),
         ("GetInstanceMetadataDefaults", "account-defaults"),
         ("GetMetricData", "calls"),
+        ("GetInventory", "software"),
     ],
 )
 @pytest.mark.parametrize("fault", ["garbled", "throttle", "denied"])
