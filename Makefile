@@ -5,7 +5,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help demo test lint bench bpf known-software clients judges scanners agree lock clean
+.PHONY: help demo test lint bench bpf host qemu known-software clients judges scanners agree lock clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -39,6 +39,7 @@ bench: $(VENV)/.dev ## measurements, as ratios side by side
 	@$(BIN)/python bench/scan_inventory.py
 	@$(BIN)/python bench/emulator.py
 	@$(BIN)/python bench/audit_speed.py
+	@$(BIN)/python bench/tracing.py
 
 BPF_FLAGS := -target bpfel -mcpu=v2 -O2 -g0 -Wall -Wextra -Werror -fno-ident
 
@@ -47,6 +48,12 @@ bpf: ## rebuild the kernel programs (needs Debian's clang 14)
 
 known-software: $(VENV)/.demo ## rewrite what is made from known-software.toml
 	@$(BIN)/python -m imdsctl.cli.known_software docs/host-audit.md
+
+host: ## build imdsctl-host.pyz: probe, audit and trace for instances, in one file
+	@$(PYTHON) packaging/build_host.py
+
+qemu: $(VENV)/.dev ## the host trace on older kernels, under qemu (needs qemu-system-x86 and apt)
+	@$(BIN)/python tests/qemu/boot.py
 
 clients: ## install real IMDS clients, old and new, for the tests that run them
 	@$(PYTHON) tests/real_clients/install.py

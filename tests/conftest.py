@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
@@ -10,6 +11,9 @@ from botocore.config import Config
 
 from imdsctl.simulator import fleetfile
 from imdsctl.simulator.server import SimulatedAws
+
+if TYPE_CHECKING:
+    from whole_run import Operator
 
 StartAws = Callable[..., SimulatedAws]
 MakeClient = Callable[..., Any]
@@ -65,3 +69,11 @@ def boto() -> MakeClient:
         return session.client(service, region_name=region, config=Config(**settings))
 
     return client
+
+
+@pytest.fixture
+def operator(tmp_path: Path) -> "Operator":
+    """Somebody at the command line, with a store, a settings file and a plan in one folder."""
+    from whole_run import Operator  # noqa: PLC0415 - the whole command line, for those who ask
+
+    return Operator(tmp_path)

@@ -26,6 +26,7 @@ from imdsctl.model.evidence import (
     Nodegroup,
     Reading,
     Recorded,
+    Software,
     TemplateSpec,
     TemplateVersion,
     Unreadable,
@@ -115,6 +116,10 @@ class Fleet(Protocol):
         self, cell: Cell, groups: Sequence[str]
     ) -> Iterator[list[CapacityProvider] | Unreadable]:
         """The ECS capacity providers on these Auto Scaling groups; nothing is asked for none."""
+        ...
+
+    def software(self, cell: Cell) -> Iterator[list[Software] | Unreadable]:
+        """The instances of which Systems Manager knows agents or packages that are too old."""
         ...
 
 

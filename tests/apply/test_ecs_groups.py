@@ -1,9 +1,7 @@
 """Groups of ECS capacity providers: nobody's tasks are killed without a word."""
 
-from pathlib import Path
 from typing import Any
 
-import pytest
 from whole_run import Operator, changes_of, client, instances
 
 FLEET = """
@@ -37,11 +35,6 @@ PROTECTED = "ecs_managed_termination_protection = true"
 def fleet(ecs: str = "", *, replaced: float = 1, hop: int | None = None) -> str:
     limit = f", http_put_response_hop_limit = {hop}" if hop else ""
     return FLEET.format(ecs=ecs, replaced=replaced, hop=limit)
-
-
-@pytest.fixture
-def operator(tmp_path: Path) -> Operator:
-    return Operator(tmp_path)
 
 
 def prepared(operator: Operator) -> Any:

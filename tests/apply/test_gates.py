@@ -6,7 +6,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import pytest
 from killable import Killable, Trap
 from whole_run import (
     Operator,
@@ -56,11 +55,6 @@ tags = { env = "test" }
 callers = [{ program = "sidecar", behaviour = "v2-strict", container = "bridge" }]
 """
 CELLS = (("111111111111", "eu-west-1"),)
-
-
-@pytest.fixture
-def operator(tmp_path: Path) -> Operator:
-    return Operator(tmp_path)
 
 
 def prepared(operator: Operator) -> Any:

@@ -5,7 +5,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import pytest
 from killable import Killable, Trap
 from whole_run import Operator, aws_view, calls_of, client, cut_off, instances, states_of
 
@@ -43,11 +42,6 @@ callers = [{ program = "app", behaviour = "fallback", container = "bridge" }]
 CELL = "111111111111 eu-west-1"
 CELLS = (("111111111111", "eu-west-1"),)
 DAY = 86_400
-
-
-@pytest.fixture
-def operator(tmp_path: Path) -> Operator:
-    return Operator(tmp_path)
 
 
 def options_of(name: str, aws: Any) -> list[tuple[str, int]]:

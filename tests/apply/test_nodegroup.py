@@ -64,11 +64,6 @@ def fleet(
     return FLEET.format(options=options, caller=caller, replaced=replaced, more=more)
 
 
-@pytest.fixture
-def operator(tmp_path: Path) -> Operator:
-    return Operator(tmp_path)
-
-
 def prepared(operator: Operator) -> Any:
     assert operator.scan("--regions", "eu-west-1").code == 0
     return operator.plan()

@@ -60,11 +60,6 @@ HERE, EMPTY, LOUD = (f"{OWN}/{region}" for region in ("eu-west-1", "eu-north-1",
 
 
 @pytest.fixture
-def operator(tmp_path: Path) -> Operator:
-    return Operator(tmp_path)
-
-
-@pytest.fixture
 def aws(simulated_aws: Any) -> SimulatedAws:
     found: SimulatedAws = simulated_aws(FLEET)
     return found

@@ -52,11 +52,6 @@ HOME = "111111111111 eu-west-1"
 CELLS = (("111111111111", "eu-west-1"),)
 
 
-@pytest.fixture
-def operator(tmp_path: Path) -> Operator:
-    return Operator(tmp_path)
-
-
 def prepared(operator: Operator) -> Any:
     assert operator.scan("--regions", "eu-west-1").code == 0
     return operator.plan()

@@ -1,6 +1,5 @@
 """Instance refreshes as the settings ask for them: preferences, pins, alarms, who is left alone."""
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -52,11 +51,6 @@ def fleet(
     more: str = "",
 ) -> str:
     return FLEET.format(version=version, replaced=replaced, caller=caller, image=image, more=more)
-
-
-@pytest.fixture
-def operator(tmp_path: Path) -> Operator:
-    return Operator(tmp_path)
 
 
 def prepared(operator: Operator) -> Any:

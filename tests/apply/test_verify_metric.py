@@ -1,9 +1,7 @@
 """`verify` on the metrics: too early, clean since, refused, no data, and who still calls."""
 
-from pathlib import Path
 from typing import Any
 
-import pytest
 from whole_run import Answer, Operator, client, instances
 
 FLEET = """
@@ -23,11 +21,6 @@ tags = {{ env = "dev" }}
 """
 NO_SOAK = "[waves.disposable]\ncanaries = 0\nsoak_seconds = 0\n"
 JOB = 'callers = [{ program = "job", behaviour = "v1-only", when = "failover", vital = false }]'
-
-
-@pytest.fixture
-def operator(tmp_path: Path) -> Operator:
-    return Operator(tmp_path)
 
 
 def flipped(operator: Operator, aws: Any, *words: str) -> str:

@@ -61,19 +61,28 @@ def test_a_simulated_wait_moves_the_clock_and_takes_no_time(simulated_aws: Any) 
     assert datetime.now(UTC) - real < timedelta(seconds=30)
 
 
-def test_threads_that_wait_together_share_the_wait(simulated_aws: Any) -> None:
+def test_threads_that_wait_together_share_the_wait(
+    simulated_aws: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     server = simulated_aws()
     clock = SimulatedClock(server.url)
     before = clock.now()
-    ready = threading.Barrier(4)
+    looked = threading.Semaphore(0)
+    look = clock.now
 
-    def wait() -> None:
-        ready.wait()
-        clock.sleep(3600)
+    def now() -> datetime:
+        at = look()
+        looked.release()
+        return at
 
-    threads = [threading.Thread(target=wait) for _ in range(4)]
-    for thread in threads:
-        thread.start()
+    monkeypatch.setattr(clock, "now", now)
+    threads = [threading.Thread(target=clock.sleep, args=(3600,)) for _ in range(4)]
+    # Nobody moves the clock before all four know until when they wait.
+    with clock._moving:
+        for thread in threads:
+            thread.start()
+        for _ in threads:
+            assert looked.acquire(timeout=60)
     for thread in threads:
         thread.join()
     moved = clock.now() - before

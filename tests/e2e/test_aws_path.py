@@ -138,7 +138,7 @@ def test_the_page_has_awss_five_steps_the_article_and_the_way_back() -> None:
     headings = [line for line in PAGE.read_text().splitlines() if line.startswith("## ")]
     assert headings == list(STEPS)
     with_commands = {c.section for c in commands()}
-    assert set(STEPS[:6]) <= with_commands
+    assert set(STEPS[:7]) <= with_commands
 
 
 def test_the_trace_names_the_script_and_tells_the_hop_limit_from_old_software(
@@ -159,7 +159,7 @@ def test_everything_of_the_path_is_in_the_plan(walked: list[Command]) -> None:
         "node group main/workers: template nodes 1 → 2",
         "hop limit to 2 first (docker)",
         "ImdsSupport – → v2.0",
-        "calls-seen: batch",
+        "traced-callers: batch",
     ):
         assert words in plan, words
 
@@ -169,8 +169,18 @@ def test_at_the_end_of_the_fourth_step_only_the_script_is_left(walked: list[Comm
 
 
 def test_the_hosts_say_it_themselves(walked: list[Command]) -> None:
-    looked = said(walked, "imdsctl verify --hosts all")
-    assert "v1 401 · v2 200 · credentials" in looked
+    groups, stateful = (said(walked, "imdsctl verify --hosts all", nth) for nth in (0, 1))
+    assert "v1 401 · v2 200 · credentials" in groups
+    assert "kubelet" in groups
+    assert "ECS agent" in groups
+    assert "reaches a container" in stateful, "one hop away, at hop limit 2"
+
+
+def test_what_breaks_is_found_with_its_cause(walked: list[Command]) -> None:
+    assert "botocore 1.12.253" in said(walked, "imdsctl host audit")
+    assert "V1-ONLY" in said(walked, "imdsctl rehearse -- curl")
+    assert "HOP-LIMIT" in said(walked, "imdsctl rehearse --container", 0)
+    assert "HOP-LIMIT" not in said(walked, "imdsctl rehearse --container", 1)
 
 
 def test_automation_is_used_for_one_and_for_many(walked: list[Command]) -> None:

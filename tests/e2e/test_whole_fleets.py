@@ -1,7 +1,6 @@
 """Whole migrations, measured by what the simulated AWS knows of every caller."""
 
 import itertools
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -73,11 +72,6 @@ callers = [
 ]
 """)
     return "".join(parts)
-
-
-@pytest.fixture
-def operator(tmp_path: Path) -> Operator:
-    return Operator(tmp_path)
 
 
 def scanned(operator: Operator) -> tuple[Any, dict[str, Any]]:

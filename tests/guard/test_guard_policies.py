@@ -52,11 +52,6 @@ AS_AWS_PUBLISHES = {
 }
 
 
-@pytest.fixture
-def operator(tmp_path: Path) -> Operator:
-    return Operator(tmp_path)
-
-
 def statements(policy: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """A policy's statements by their ids."""
     return {s.pop("Sid"): s for s in json.loads(json.dumps(policy))["Statement"]}

@@ -20,11 +20,6 @@ NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 PLACE: dict[str, Any] = {"account": "111111111111", "region": "eu-west-1"}
 
 
-@pytest.fixture
-def operator(tmp_path: Path) -> Operator:
-    return Operator(tmp_path)
-
-
 def path_of(case: dict[str, Any]) -> LaunchPath:
     explicit = msgspec.convert(case.get("says", {}), MetadataOptions)
     settings = {

@@ -130,11 +130,6 @@ options = { http_tokens = "optional" }
 """
 
 
-@pytest.fixture
-def operator(tmp_path: Path) -> Operator:
-    return Operator(tmp_path)
-
-
 def service_of(operation: str) -> str:
     """The service of an operation; no two of ours have the same name."""
     (service,) = {
@@ -425,9 +420,13 @@ def test_an_independent_evaluator_lets_every_call_through_and_no_other() -> None
 @needs_linter
 def test_an_independent_linter_finds_nothing() -> None:
     policies = [policy_of(c, READ, CHANGE, role_name="audit") for c in COMMANDS]
-    assert dict(zip(COMMANDS, findings(policies), strict=True)) == {c: [] for c in COMMANDS}
+    found = dict(zip(COMMANDS, findings(policies), strict=True))
+    # It can be narrowed to capacity providers that one names; a scan asks which there are.
+    listing = ["RESOURCE_STAR", ["ecs:DescribeCapacityProviders"]]
+    scanning = [c for c in COMMANDS if "ecs:DescribeCapacityProviders" in allowed(c)]
+    assert found == {c: [listing] if c in scanning else [] for c in COMMANDS}
     automated = policy_of("change", READ, CHANGE, via_ssm=True, automation_roles=["runbooks"])
-    assert findings([automated]) == [[]]
+    assert findings([automated]) == [[listing]]
 
 
 def test_the_page_shows_what_the_command_prints(operator: Operator) -> None:

@@ -9,6 +9,8 @@ import pytest
 from imdsctl.host.bpf import elf
 from imdsctl.host.bpf.loader import ATTACH
 from imdsctl.host.bpf.redirect import CALLER, COUNTERS, FLOW, OBJECT
+from imdsctl.host.trace.kernel import COUNTERS as COUNTED
+from imdsctl.host.trace.kernel import OFFSETS, WHO, kernel_object
 
 # The flags of `make bpf`.
 FLAGS = ["-target", "bpfel", "-mcpu=v2", "-O2", "-g0", "-Wall", "-Wextra", "-Werror", "-fno-ident"]
@@ -33,15 +35,16 @@ def compiled(source: str, folder: Path) -> bytes:
     return (folder / "test.bpf.o").read_bytes()
 
 
-def test_the_object_is_what_its_source_compiles_to(tmp_path: Path) -> None:
-    source = OBJECT.with_suffix(".c")
+@pytest.mark.parametrize("built", sorted(OBJECT.parent.glob("*.bpf.o")), ids=lambda one: one.name)
+def test_an_object_is_what_its_source_compiles_to(built: Path, tmp_path: Path) -> None:
+    source = built.with_suffix(".c")
     # In the source's folder, because the object holds the file's name as it was given.
     subprocess.run(
         [clang(), *FLAGS, "-c", source.name, "-o", tmp_path / "new.o"],
         cwd=source.parent,
         check=True,
     )
-    assert (tmp_path / "new.o").read_bytes() == OBJECT.read_bytes()
+    assert (tmp_path / "new.o").read_bytes() == built.read_bytes()
 
 
 def test_every_program_is_found_with_its_attach_point() -> None:
@@ -66,6 +69,23 @@ def test_the_maps_have_the_sizes_that_python_reads_and_writes() -> None:
     assert maps["callers"].value_size == CALLER.size == maps["flows"].value_size
     assert maps["flows"].key_size == FLOW.size
     assert maps["counters"].max_entries == len(COUNTERS)
+
+
+def test_the_host_traces_programs_have_their_attach_points_and_sizes() -> None:
+    found = kernel_object()
+    assert {one.name: one.section for one in found.programs.values()} == {
+        "rich_connect4": "cgroup/connect4",
+        "rich_connect6": "cgroup/connect6",
+        "plain_connect4": "cgroup/connect4",
+        "plain_connect6": "cgroup/connect6",
+        "bare_connect4": "cgroup/connect4",
+        "bare_connect6": "cgroup/connect6",
+        "trace_egress": "cgroup_skb/egress",
+        "trace_ingress": "cgroup_skb/ingress",
+    }
+    assert found.maps["owners"].value_size == WHO.size
+    assert found.maps["offsets"].value_size == 4 * len(OFFSETS)
+    assert found.maps["counters"].max_entries == COUNTED
 
 
 def test_an_object_that_ends_too_early_is_refused_wherever_it_ends() -> None:

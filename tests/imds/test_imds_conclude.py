@@ -4,7 +4,7 @@ import random
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from imdsctl.imds.conclude import FIXES, WORST_FIRST, Book, ProgramConclusion, conclude
@@ -12,6 +12,8 @@ from imdsctl.imds.conclude import FIXES, WORST_FIRST, Book, ProgramConclusion, c
 ITEM = "/latest/meta-data/instance-id"
 T_OK, T_LOST, T_403 = ("token", 200), ("token", None), ("token", 403)
 V1, V1_401, V2 = ("v1", 200), ("v1", 401), ("v2", 200)
+# However busy the machine is.
+unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def line(number: int, what: tuple[str, int | None], **more: Any) -> dict[str, Any]:
@@ -182,6 +184,7 @@ REQUESTS = st.lists(
 )
 
 
+@unhurried
 @given(REQUESTS, st.randoms(use_true_random=False))
 def test_the_order_in_which_lines_are_written_does_not_matter(
     asked: list[tuple[tuple[str, int | None], int, str]], chance: random.Random
@@ -192,6 +195,7 @@ def test_the_order_in_which_lines_are_written_does_not_matter(
     assert {(one.program, one.conclusion, one.confidence) for one in conclude(mixed)} == expected
 
 
+@unhurried
 @given(REQUESTS)
 def test_no_v1_request_is_ever_called_v2(
     asked: list[tuple[tuple[str, int | None], int, str]],

@@ -15,7 +15,7 @@ import pytest
 
 from imdsctl.judge.facts import Finding, InstanceFacts, PathFacts, Siblings
 from imdsctl.model.cell import FailedGate
-from imdsctl.model.evidence import Calls, Environment, Instance, Recorded, Trace
+from imdsctl.model.evidence import Calls, Environment, Instance, Recorded, Software, Trace
 from imdsctl.model.launch_path import LaunchPath
 from imdsctl.model.policy import Exemption, Policy
 from imdsctl.model.verdict import Reason, Verdict
@@ -61,7 +61,25 @@ def instance_facts(given: dict[str, Any]) -> InstanceFacts:
         exemption=msgspec.convert(exemption, Exemption) if exemption else None,
         failed_gate=FailedGate(**gate) if gate else None,
         trace=recorded("traces", "e3", a_trace(given["trace"])) if "trace" in given else None,
+        software=recorded("software", "e4", the_software(given["software"]))
+        if "software" in given
+        else None,
     )
+
+
+def the_software(given: dict[str, Any]) -> Software:
+    """What Systems Manager lists on Ubuntu, with an agent of today unless the case says otherwise.
+
+    Packages are texts with a name and a version; a question mark after them says that the version
+    is not sure.
+    """
+    packages = [
+        {"name": name, "version": version.rstrip("?"), "sure": not version.endswith("?")}
+        for name, _, version in (text.partition(" ") for text in given.get("packages", ()))
+    ]
+    standard = {"agent_version": "3.3.1142.0", "status": "Active", "platform": "Ubuntu 22.04"}
+    place = {"id": INSTANCE_ID, "account": ACCOUNT, "region": REGION}
+    return msgspec.convert({**place, **standard, **given, "packages": packages}, Software)
 
 
 def a_trace(given: dict[str, Any]) -> Trace:
@@ -161,6 +179,7 @@ def assert_finding(found: Finding | None, expect: dict[str, Any]) -> None:
     assert expect["summary"] in found.summary
     assert expect.get("fix", "") in found.fix
     assert expect.get("not_in_summary", "\0") not in found.summary
+    assert found.leads == expect.get("leads", found.leads)
 
 
 def an_instance(given: dict[str, Any]) -> Instance:

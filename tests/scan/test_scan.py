@@ -75,11 +75,6 @@ OTHERS = ("--accounts", OTHER, "--role-name", "imdsctl-read")
 
 
 @pytest.fixture
-def operator(tmp_path: Path) -> Operator:
-    return Operator(tmp_path)
-
-
-@pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """botocore retries as often as ever, and does not wait in between."""
     monkeypatch.setattr(standard.ExponentialBackoff, "delay_amount", lambda *_: 0.0)
@@ -135,6 +130,7 @@ def test_an_account_whose_role_cannot_be_assumed_is_named_and_ours_is_read(
         ("DescribeLaunchConfigurations", "launch-configurations"),
         ("GetInstanceMetadataDefaults", "account-defaults"),
         ("GetMetricData", "calls"),
+        ("GetInventory", "software"),
     ],
 )
 @pytest.mark.parametrize("fault", ["garbled", "throttle", "denied"])

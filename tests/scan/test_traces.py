@@ -50,11 +50,6 @@ Req details: GET /latest/meta-data/ HTTP/1.1, Host: 169.254.169.254, User-Agent:
 """
 
 
-@pytest.fixture
-def operator(tmp_path: Path) -> Operator:
-    return Operator(tmp_path)
-
-
 def traced(aws: Any, folder: Path, *names: str) -> list[str]:
     """The trace of each instance with one of the names, in a file named after it."""
     files = []
@@ -163,10 +158,18 @@ def test_a_silent_trace_stands_in_for_a_metric_that_has_no_data(
     (file,) = traced(aws, tmp_path, "dark")
     scan(operator, file)
     assert explained(operator, dark)["status"] == "ready"
-    with Path(file).open("a") as log:
-        log.write('{"lost": 2}\n')
-    scan(operator, file)
-    assert explained(operator, dark)["status"] == "unknown", "what was lost may have been a call"
+    lines = Path(file).read_text()
+    start = '{"record": "start", "began": "2026-10-28T09:00:00Z", "since_boot": false}\n'
+    end = '{{"record": "summary", "ended": "2026-11-11T09:00:00Z", "lost": {{"total": {}}}}}\n'
+    for text, status, why in (
+        (start + lines + end.format(0), "ready", "it says that it lost nothing"),
+        (start + lines + end.format(2), "unknown", "what was lost may have been a call"),
+        (start + lines, "unknown", "it was killed, and never said what it lost"),
+        (start.replace("}", ', "filtered": true}') + lines + end.format(0), "unknown", "filtered"),
+    ):
+        Path(file).write_text(text)
+        scan(operator, file)
+        assert explained(operator, dark)["status"] == status, why
 
 
 def test_a_log_of_awss_packet_analyzer_is_read_with_low_confidence(

@@ -205,7 +205,7 @@ REFUSED = [
     (
         "a number for a flag",
         'eks_nodegroup = "workers"',
-        "eks_nodegroup='w'\neks_custom_template=1",
+        "eks_custom_template=1\neks_nodegroup='w'",
         "= 1",
     ),
     ("a group twice", 'name = "mailer"', 'name = "web"', 'a second auto_scaling_group "web"'),

@@ -11,7 +11,7 @@ from imdsctl.model.evidence import Cell, Unreadable
 from imdsctl.model.plan import Change, Plan
 
 _SOME: Final = 2
-"""Instances that stand for a wave, or for a refreshed group, that has no canaries of its own."""
+"""Instances that stand for a wave, or for a replaced group, that has no canaries of its own."""
 
 Which = Literal["canaries", "all"] | frozenset[str]
 
@@ -38,10 +38,10 @@ class Chosen(Struct, frozen=True):
 
 
 def choose(plan: Plan, changes: Sequence[Change], site: Site, which: Which) -> Chosen:
-    """The instances behind `changes`: changed in place, or born of an instance refresh.
+    """The instances behind `changes`: changed in place, or born when their group was replaced.
 
     Canaries are those of the plan that still are among the changes; a wave that has none, and
-    each refreshed group, is stood for by the first two.
+    each group that was replaced, is stood for by the first two.
 
     Raises:
         UsageError: an instance that was named is none of the run's.
@@ -54,8 +54,8 @@ def choose(plan: Plan, changes: Sequence[Change], site: Site, which: Which) -> C
             tokens = str(change.after.get("http_tokens", "required"))
             if which != "canaries" or change.id in first:
                 targets[change.id] = [Target(change.cell, change.resource, tokens)]
-        elif change.kind == "instance-refresh":
-            members = _members(change, site)
+        elif groups := _replaced(change):
+            members = _members(change, groups, site)
             if isinstance(members, Unreadable):
                 unread[change.id] = f"the members of the group were not read: {members.why}"
                 continue
@@ -77,11 +77,20 @@ def _standing_for_waves(plan: Plan, changes: Sequence[Change]) -> set[str]:
     return found
 
 
-def _members(change: Change, site: Site) -> list[str] | Unreadable:
-    groups = drained(site.fleet.groups(change.cell, [change.resource]))
+def _replaced(change: Change) -> list[str]:
+    """The groups whose instances a change replaces."""
+    if change.kind == "instance-refresh":
+        return [change.resource]
+    if change.kind == "nodegroup-version":
+        return [str(name) for name in change.before["groups"]]
+    return [str(change.before["group"])] if change.kind == "beanstalk-option" else []
+
+
+def _members(change: Change, names: Sequence[str], site: Site) -> list[str] | Unreadable:
+    groups = drained(site.fleet.groups(change.cell, names))
     if isinstance(groups, Unreadable):
         return groups
-    return [m.id for g in groups if g.name == change.resource for m in g.members]
+    return [m.id for g in groups if g.name in names for m in g.members]
 
 
 def _named(

@@ -190,6 +190,17 @@ def unreadable(
     )
 
 
+def lacking(cell: Cell, what: str, problem: LookupError, seen: int) -> Unreadable:
+    """An answer that came, and lacks what AWS always says."""
+    return Unreadable(
+        account=cell.account,
+        region=cell.region,
+        what=what,
+        why=f"the answer is not what AWS documents: it lacks {problem}",
+        seen=seen,
+    )
+
+
 def failed(problem: Exception) -> Outcome:
     """A failed change as a value: refused, to be made again later, or perhaps made.
 

@@ -6,8 +6,9 @@ from typing import Any, Final, TypeVar
 from imdsctl.aws import values
 from imdsctl.aws.batches import in_batches
 from imdsctl.aws.clients import Clients
-from imdsctl.aws.errors import AWS_ERRORS, code_of, unreadable
+from imdsctl.aws.errors import AWS_ERRORS, code_of, lacking, unreadable
 from imdsctl.aws.fastpath import rows_of
+from imdsctl.aws.inventory import AwsInventory
 from imdsctl.aws.owners import AwsOwners
 from imdsctl.model.evidence import (
     AccountDefaults,
@@ -19,6 +20,7 @@ from imdsctl.model.evidence import (
     Instance,
     LaunchConfiguration,
     Nodegroup,
+    Software,
     TemplateVersion,
     Unreadable,
 )
@@ -47,6 +49,7 @@ class AwsFleet:
     def __init__(self, clients: Clients) -> None:
         self._clients = clients
         self._owners = AwsOwners(clients)
+        self._inventory = AwsInventory(clients)
 
     def caller(self) -> tuple[str, str]:
         """Account id and ARN of the caller.
@@ -103,7 +106,7 @@ class AwsFleet:
             except AWS_ERRORS as problem:
                 return self._unreadable(cell, "instances", problem, len(found))
             except LookupError as problem:
-                return _lacking(cell, "instances", problem, len(found))
+                return lacking(cell, "instances", problem, len(found))
         return found
 
     def launch_templates(
@@ -142,7 +145,7 @@ class AwsFleet:
         except AWS_ERRORS as problem:
             yield self._unreadable(cell, "launch-templates", problem, len(seen))
         except LookupError as problem:
-            yield _lacking(cell, "launch-templates", problem, len(seen))
+            yield lacking(cell, "launch-templates", problem, len(seen))
 
     def template_versions(self, cell: Cell, template: str) -> list[TemplateVersion] | Unreadable:
         """All versions of one template, by id or name; empty where there is no such template."""
@@ -163,7 +166,7 @@ class AwsFleet:
                 return []
             return self._unreadable(cell, "launch-templates", problem)
         except LookupError as problem:
-            return _lacking(cell, "launch-templates", problem, 0)
+            return lacking(cell, "launch-templates", problem, 0)
         newest = max((row["VersionNumber"] for row in rows), default=0)
         return [
             values.template_version(row, cell, latest=row["VersionNumber"] == newest, its_tags={})
@@ -263,6 +266,10 @@ class AwsFleet:
         """The ECS capacity providers on these Auto Scaling groups; nothing is asked for none."""
         return self._owners.capacity_providers(cell, groups)
 
+    def software(self, cell: Cell) -> Iterator[list[Software] | Unreadable]:
+        """The instances of which Systems Manager knows agents or packages that are too old."""
+        return self._inventory.software(cell)
+
     def _list(
         self,
         cell: Cell,
@@ -282,7 +289,7 @@ class AwsFleet:
         except AWS_ERRORS as problem:
             yield self._unreadable(cell, what, problem, seen)
         except LookupError as problem:
-            yield _lacking(cell, what, problem, seen)
+            yield lacking(cell, what, problem, seen)
 
     def _pinned(self, cell: Cell, template_id: str, numbers: list[str]) -> list[dict[str, Any]]:
         """Versions by number; one that is gone must not hide the others."""
@@ -325,14 +332,3 @@ class AwsFleet:
     def _unreadable(self, cell: Cell, what: str, problem: Exception, seen: int = 0) -> Unreadable:
         own = self._clients.accounts.is_own(cell.account)
         return unreadable(cell, what, problem, own=own, seen=seen)
-
-
-def _lacking(cell: Cell, what: str, problem: LookupError, seen: int) -> Unreadable:
-    """An answer that came, and lacks what AWS always says."""
-    return Unreadable(
-        account=cell.account,
-        region=cell.region,
-        what=what,
-        why=f"the answer is not what AWS documents: it lacks {problem}",
-        seen=seen,
-    )

@@ -225,9 +225,10 @@ class AwsMetrics:
         if first >= last:
             return found
         own_calls = self._own_calls()
+        letter = "r" if metric == _REFUSED else "a"
         for batch in in_batches(since.items(), _per_call(first, last, period)):
             queries = [
-                sum_query(f"c{index}", metric, instance, period)
+                sum_query(f"{letter}{index}", metric, instance, period)
                 for index, (instance, _) in enumerate(batch)
             ]
             try:
@@ -235,7 +236,7 @@ class AwsMetrics:
             except (*AWS_ERRORS, MalformedSeriesError) as problem:
                 return self._unreadable(cell, problem, len(found))
             for index, (instance, begin) in enumerate(batch):
-                series = answers.get(f"c{index}")
+                series = answers.get(f"{letter}{index}")
                 status = _worst(series)
                 if status != "Complete" or said:
                     why = "; ".join(said or [_names(status, [instance])])

@@ -31,6 +31,7 @@ READ: Final[Mapping[str, tuple[str, ...]]] = {
         "DescribeInstanceInformation",
         "GetAutomationExecution",
         "GetCommandInvocation",
+        "GetInventory",
         "ListCommandInvocations",
     ),
     "sts": ("AssumeRole", "GetCallerIdentity"),

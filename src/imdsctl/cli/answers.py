@@ -75,6 +75,17 @@ class ImageCounts(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     launched: list[LaunchedImage]
 
 
+class SoftwareCounts(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Instances by what Systems Manager lists on them; those that it does not manage are not there.
+
+    On `too_old` ones something does not speak IMDSv2, on `v1_first` ones something asks IMDSv1
+    first. That it is installed is no proof that it calls.
+    """
+
+    too_old: int
+    v1_first: int
+
+
 class NotRead(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What could not be read, or not all of it: `seen` items came before the failure."""
 
@@ -106,6 +117,7 @@ class ScanAnswer(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     launch_paths: PathCounts
     account_defaults: DefaultCounts
     images: ImageCounts
+    software: SoftwareCounts
     accounts: list[str]
     regions: list[str]
     unreadable: list[NotRead]
@@ -124,6 +136,7 @@ class StatusAnswer(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     launch_paths: PathCounts
     account_defaults: DefaultCounts
     images: ImageCounts
+    software: SoftwareCounts
     accounts: list[str]
     regions: list[str]
     unreadable: list[NotRead]

@@ -20,7 +20,7 @@ COMMANDS: Final[dict[str, str]] = {
     "report": "The report: HTML, JSON or CSV.",
     "guard": "Guardrail policies, and what they would break if attached today.",
     "permissions": "The least IAM policy that a command needs.",
-    "host": "On the instance itself: what its metadata service answers, what is too old for v2.",
+    "host": "On the instance itself: what IMDS answers, who calls it, what is too old for v2.",
     "emulate": "An instance's metadata service (IMDS) to test software against.",
     "rehearse": "Run a command where only IMDSv2 answers; says what it called and what broke.",
     "simulate": "The simulated AWS over HTTP, on loopback.",
@@ -32,6 +32,7 @@ SUBCOMMANDS: Final[dict[str, dict[str, str]]] = {
     "host": {
         "probe": "v1, v2, credentials, containers: what IMDS answers here.",
         "audit": "Software on this host, or in an unpacked image, that is too old for v2.",
+        "trace": "Who calls IMDS on this host, live, and what each program has to do.",
     },
     "guard": {
         "policies": "The guardrails as IAM, service control and declarative policies.",

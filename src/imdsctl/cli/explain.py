@@ -8,10 +8,11 @@ from imdsctl.cli.common import Common, Output
 from imdsctl.cli.explain_settings import EVERY_DEFAULT, settings
 from imdsctl.cli.screen import POSTURES, STYLES, Screen, at, count, joined
 from imdsctl.cli.wiring import Desk, need_scan, opened
+from imdsctl.judge.installed import old_on
 from imdsctl.judge.owners import environment_names, environments_by_group, providers_by_group
 from imdsctl.model.cell import JudgedCell
 from imdsctl.model.diagnostics import Exit, UsageError
-from imdsctl.model.evidence import Calls, Cell, Instance, Metric, Recorded, Trace
+from imdsctl.model.evidence import Calls, Cell, Instance, Metric, Recorded, Software, Trace
 from imdsctl.model.launch_path import LaunchPath
 from imdsctl.model.options import MetadataOptions
 from imdsctl.model.verdict import Verdict
@@ -121,6 +122,8 @@ def _of_instance(judged: JudgedCell, record: Recorded[Instance]) -> dict[str, An
         evidence.append(_evidence(calls, _calls_line(calls.item)))
     if (trace := judged.evidence.traces.get(instance.id)) is not None:
         evidence.append(_evidence(trace, _trace_line(trace.item)))
+    if (software := judged.evidence.software.get(instance.id)) is not None:
+        evidence.append(_evidence(software, _software_line(software.item)))
     return {
         "resource": instance.id,
         "name": instance.name,
@@ -253,6 +256,13 @@ def _trace_line(trace: Trace) -> str:
     if trace.lost:
         parts.append(f"{trace.lost:,} lost")
     return ", ".join(parts)
+
+
+def _software_line(software: Software) -> str:
+    """What Systems Manager lists as too old."""
+    agent = f"agent {software.agent_version} {software.status}".rstrip()
+    old = [f"{one.package} {one.match.version}" for one in old_on(software)]
+    return f"{software.platform}, {agent}; too old or v1 first: {joined(old) or 'nothing any more'}"
 
 
 def _metric(metric: Metric) -> str:

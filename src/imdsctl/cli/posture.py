@@ -6,6 +6,7 @@ from typing import Any
 
 from imdsctl.cli.screen import Part, Screen, count, short
 from imdsctl.judge.images import image_uses
+from imdsctl.judge.installed import old_on
 from imdsctl.judge.paths import PathFinder
 from imdsctl.model.evidence import Cell, Unreadable
 from imdsctl.model.launch_path import LaunchPath
@@ -88,6 +89,7 @@ def document(store: Store) -> dict[str, Any]:
             ),
         },
         "images": _images(store, paths),
+        "software": _software(store),
         "accounts": sorted({cell.account for cell in cells}),
         "regions": sorted({cell.region for cell in cells} - {NOT_THERE}),
         "unreadable": [
@@ -122,6 +124,7 @@ def show(screen: Screen, store: Store) -> bool:
         f"{count(len({d.region for d in defaults}), 'region')}",
     )
     _show_images(screen, _images(store, paths))
+    _show_software(screen, _software(store))
     failures = unreadable_in(store)
     show_unreadable(screen, failures)
     if unfinished(scan):
@@ -176,6 +179,31 @@ def _show_images(screen: Screen, found: dict[str, Any]) -> None:
     for one in launched[: None if screen.verbose else _IMAGES_SHOWN]:
         label = f"{one['image']} {one['name']}".strip()
         _row(screen, "", f"{label}: {short(one['launched_by'])}")
+
+
+def _software(store: Store) -> dict[str, int]:
+    """Instances with software that does not speak IMDSv2, and with some that asks IMDSv1 first."""
+    told: dict[Any, tuple[bool, bool]] = {}
+    too_old = first = 0
+    for record in store.view("software"):
+        item = record.item
+        key = (item.platform, item.agent_version, tuple(item.packages))
+        if key not in told:
+            sure = [old for old in old_on(item) if not old.unsure]
+            asking = [old.asks_first for old in sure]
+            told[key] = (not all(asking), any(asking))
+        too_old += told[key][0]
+        first += told[key][1]
+    return {"too_old": too_old, "v1_first": first}
+
+
+def _show_software(screen: Screen, found: dict[str, int]) -> None:
+    parts = [
+        f"{found['too_old']:,} with software too old for IMDSv2" if found["too_old"] else "",
+        f"{found['v1_first']:,} with some that asks v1 first" if found["v1_first"] else "",
+    ]
+    if any(parts):
+        _row(screen, "installed", " · ".join(filter(None, parts)))
 
 
 def _row(screen: Screen, label: Part, *parts: Part) -> None:

@@ -27,6 +27,7 @@ def scan(
     accounts: str | None = None,
     role_name: RoleName = None,
     days: int | None = None,
+    software: bool | None = None,
     traces: Annotated[list[str] | None, Parameter(consume_multiple=True, negative="")] = None,
     workers: Annotated[int, Parameter(show=False)] = 16,
     output: Output = "table",
@@ -39,6 +40,8 @@ def scan(
         accounts: Comma-separated account ids beside the caller's own; needs --role-name.
         role_name: The role to assume in those accounts.
         days: How many days of IMDSv1 metrics to read.
+        software: Whether to ask Systems Manager for agents and installed packages that are too
+            old; on unless `scan.software` says otherwise.
         traces: Logs of `imdsctl host trace` or AWS's packet analyzer, named after their instance.
         workers: How many accounts × regions to read at a time.
         output: A table for people, or JSON.
@@ -69,6 +72,7 @@ def scan(
             accounts=[own, *others],
             regions=listed(regions) or settings.regions or [EVERY_REGION],
             days=window,
+            software=settings.software if software is None else software,
             workers=workers,
         )
         scanner = Scanner(reach.fleet, reach.metrics, desk.store, desk.clock)
@@ -98,6 +102,12 @@ def scan(
         screen.note(
             ("exit 3: incomplete", "yellow"), ', see "not read"; what could be read is stored'
         )
+        if any(one.what == "software" for one in found.unreadable):
+            screen.note(
+                "Systems Manager names software that is too old, and decides nothing alone: allow "
+                "ssm:GetInventory (imdsctl permissions scan), or leave it out with --no-software",
+                hang=2,
+            )
         return Exit.INCOMPLETE
     return Exit.OK
 

@@ -3,7 +3,6 @@
 import contextlib
 import re
 from collections.abc import Iterator, Sequence
-from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -46,7 +45,9 @@ def _read(said: str | None, path: Path, traces: dict[tuple[str, Tracer], HostTra
     seen = 0
     for number, line in _lines(path):
         tracer: Tracer = "aws-imds-packet-analyzer" if "guess" in line else "imdsctl"
-        whose = instance if said else str(line.get("instance") or instance or "")
+        if not said and line.get("instance"):
+            instance = str(line["instance"])
+        whose = instance or ""
         if not whose:
             raise UsageError(f"{path}: nobody says of which instance this is", hint=_HINT)
         trace = traces.setdefault((whose, tracer), HostTrace(instance=whose, tracer=tracer))
@@ -67,18 +68,13 @@ def _read(said: str | None, path: Path, traces: dict[tuple[str, Tracer], HostTra
 
 
 def _take(trace: HostTrace, line: dict[str, Any]) -> None:
-    """A request, or what the tracer says of itself: when it began and ended, what it lost."""
+    """A request, or what the tracer says of itself at its beginning and at its end."""
     if line.get("version") in COUNTED:
         trace.add(line)
-        return
-    if "lost" in line:
-        trace.lost += int(line["lost"] or 0)
-    trace.since_boot = trace.since_boot or line.get("since_boot") is True
-    for name in ("started_at", "ended_at", "ts"):
-        if line.get(name):
-            at = datetime.fromisoformat(str(line[name]))
-            trace.start = min(trace.start or at, at)
-            trace.end = max(trace.end or at, at)
+    elif line.get("record") == "start":
+        trace.began(line)
+    elif line.get("record") == "summary":
+        trace.ended(line)
 
 
 def _lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -113,5 +109,5 @@ def _first_time(path: Path) -> str:
     """What rotated files are put in order by."""
     with contextlib.suppress(UsageError):
         for _, line in _lines(path):
-            return str(line.get("ts") or line.get("started_at") or "")
+            return str(line.get("ts") or line.get("began") or "")
     return ""

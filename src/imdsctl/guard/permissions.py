@@ -49,6 +49,7 @@ _ONLY: Final[dict[str, tuple[str, ...]]] = {
     "ec2:CreateLaunchTemplateVersion": ("apply",),
     "ec2:DeleteLaunchTemplate": ("rollback",),
     "ec2:DeleteLaunchTemplateVersions": ("rollback",),
+    "ssm:GetInventory": ("scan",),
     # Only verify --host, which has a level of its own.
     "ssm:DescribeInstanceInformation": (),
     "ssm:GetCommandInvocation": (),

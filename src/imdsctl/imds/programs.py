@@ -10,6 +10,7 @@ import posixpath
 import re
 import shlex
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 _INTERPRETER = re.compile(
@@ -34,13 +35,21 @@ _CODE = ("-c", "-e", "-p", "--eval", "--print", "-r")
 
 def program_of(line: Mapping[str, Any]) -> str:
     """The program's name for people."""
-    exe = str(line.get("exe") or "")
-    name = posixpath.basename(exe.replace(" (deleted)", "")) or str(line.get("comm") or "unknown")
+    exe, comm = str(line.get("exe") or ""), str(line.get("comm") or "unknown")
+    name = posixpath.basename(exe.replace(" (deleted)", "")) or comm
     if name in HELPERS:
         by = _runner(line.get("ancestors") or ())
         return f"{name} (run by {by})" if by else name
+    cmdline = line.get("cmdline")
+    if isinstance(cmdline, (list, tuple)):
+        cmdline = shlex.join(map(str, cmdline))
+    return _with_script(name, exe, str(cmdline or ""))
+
+
+@lru_cache(maxsize=1024)
+def _with_script(name: str, exe: str, cmdline: str) -> str:
     if _INTERPRETER.fullmatch(name):
-        script = _script(name, words_of(line.get("cmdline")))
+        script = _script(name, words_of(cmdline))
         return f"{name} {script}" if script else name
     return exe or name
 
@@ -60,15 +69,12 @@ def caller_of(line: Mapping[str, Any]) -> str:
     return f"children of {first.get('pid')}"
 
 
-def words_of(cmdline: Any) -> list[str]:
+def words_of(cmdline: str) -> list[str]:
     """A command line, which lines have as text, as its words."""
-    if isinstance(cmdline, (list, tuple)):
-        return [str(one) for one in cmdline]
-    text = str(cmdline or "")
     try:
-        return shlex.split(text)
+        return shlex.split(cmdline)
     except ValueError:
-        return text.split()
+        return cmdline.split()
 
 
 def _runner(ancestors: Sequence[Any]) -> str:

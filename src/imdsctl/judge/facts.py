@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from imdsctl.model.cell import FailedGate
-from imdsctl.model.evidence import Calls, Environment, Instance, Recorded, Trace
+from imdsctl.model.evidence import Calls, Environment, Instance, Recorded, Software, Trace
 from imdsctl.model.launch_path import LaunchPath
 from imdsctl.model.policy import Exemption, Policy
 from imdsctl.model.verdict import Confidence, Status, Verdict
@@ -49,8 +49,9 @@ class InstanceFacts:
     """Everything that the rules look at for one instance.
 
     `calls` is None where the metrics were not read; `calls_unreadable` then says why, if AWS
-    refused. `trace` is what a tracer on the host saw, if one ran and it is not too old. `paths` are
-    the launch paths that its group would start the next instance from.
+    refused. `trace` is what a tracer on the host saw, if one ran, and `software` what Systems
+    Manager knows as too old on it; neither is too long ago. `paths` are the launch paths that its
+    group would start the next instance from.
     """
 
     record: Recorded[Instance]
@@ -63,6 +64,7 @@ class InstanceFacts:
     exemption: Exemption | None = None
     failed_gate: FailedGate | None = None
     trace: Recorded[Trace] | None = None
+    software: Recorded[Software] | None = None
 
     @property
     def instance(self) -> Instance:

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
 
 from imdsctl.judge.facts import InstanceFacts, PathFacts, Siblings, is_mature, saw_boot
+from imdsctl.judge.installed import fresh_software
 from imdsctl.judge.instances import judge_instance
 from imdsctl.judge.launch import judge_path
 from imdsctl.judge.owners import environment_names, environments_by_group
@@ -60,6 +61,7 @@ def judge_cell(evidence: CellEvidence, policy: Policy, now: datetime) -> JudgedC
                 exemption=exemption_for(record.item, policy.exemptions),
                 failed_gate=evidence.failed_gates.get(record.item.id),
                 trace=traces.get(record.item.id),
+                software=fresh_software(evidence.software.get(record.item.id), now, policy),
             )
         )
         for record in present

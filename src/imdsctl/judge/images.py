@@ -88,8 +88,9 @@ def image_uses(
             record=record,
             paths=by_image.get(record.item.id, []),
             aliases=aliases,
-            others=others.get(record.item.id, []),
-            instances=came.get(record.item.id, []),
+            # In an order of their own, so that the same evidence always gives the same words.
+            others=sorted(others.get(record.item.id, [])),
+            instances=sorted(came.get(record.item.id, [])),
         )
         for record in sorted(images, key=lambda r: (r.item.name, r.item.id))
         if record.item.own and record.item.imds_support is None

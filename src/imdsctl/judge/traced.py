@@ -17,6 +17,11 @@ def fresh(trace: Recorded[Trace] | None, now: datetime, policy: Policy) -> Recor
     return trace
 
 
+def names_callers(trace: Recorded[Trace] | None) -> bool:
+    """Whether a trace saw who asks without a token."""
+    return trace is not None and bool(trace.item.callers)
+
+
 def long_enough(trace: Trace, policy: Policy) -> bool:
     """Whether it saw as many days as silence takes to count, and lost nothing."""
     return trace.proves_silence and trace.end - trace.start >= timedelta(

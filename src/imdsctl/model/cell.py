@@ -16,6 +16,7 @@ from imdsctl.model.evidence import (
     LaunchConfiguration,
     Nodegroup,
     Recorded,
+    Software,
     TemplateVersion,
     Trace,
 )
@@ -66,6 +67,7 @@ class CellEvidence:
     nodegroups: Sequence[Recorded[Nodegroup]] = ()
     environments: Sequence[Recorded[Environment]] = ()
     capacity_providers: Sequence[Recorded[CapacityProvider]] = ()
+    software: Mapping[str, Recorded[Software]] = field(default_factory=dict)
     traces: Mapping[str, Recorded[Trace]] = field(default_factory=dict)
     unreadable: Mapping[str, str] = field(default_factory=dict)
     failed_gates: Mapping[str, FailedGate] = field(default_factory=dict)

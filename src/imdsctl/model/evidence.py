@@ -30,6 +30,7 @@ What = Literal[
     "nodegroups",
     "environments",
     "capacity-providers",
+    "software",
     "traces",
 ]
 """The kinds of reading that a scan makes in every cell."""
@@ -337,6 +338,37 @@ class CapacityProvider(Struct, frozen=True, kw_only=True, omit_defaults=True):
         return self.name
 
 
+class InstalledPackage(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A package that `imdsctl.software` knows something of, as an inventory lists it.
+
+    `sure` is False where the inventory did not say for certain that this version is on this
+    instance, rather than another version of the same package.
+    """
+
+    name: str
+    version: str
+    sure: bool = True
+
+
+class Software(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What Systems Manager knows of an instance on which something is too old.
+
+    `agent_version` is that of its agent, which may itself be too old, `status` InstanceStatus in
+    AWS's words (`Active`, `ConnectionLost`, …), `platform` the name and version of the operating
+    system. `packages` are those that are known as too old for IMDSv2, or as trying IMDSv1 first.
+    Instances without either have no such evidence, nor have those without Systems Manager: that
+    there is none says nothing.
+    """
+
+    id: str
+    account: str
+    region: str
+    agent_version: str = ""
+    status: str = ""
+    platform: str = ""
+    packages: list[InstalledPackage] = field(default_factory=list)
+
+
 Behaviour = Literal["v1-only", "v1-first", "fallback", "hop-limit", "v2"]
 """What a traced program does (docs/host-trace.md)."""
 
@@ -363,8 +395,9 @@ class TracedProgram(Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Trace(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What a tracer on an instance saw from `start` to `end`: who called, and what that means.
 
-    `tracer` is `imdsctl` or `aws-imds-packet-analyzer`, whose word counts less. `lost` counts
-    requests that the tracer knows to have missed; a trace that lost any proves no silence.
+    `tracer` is `imdsctl` or `aws-imds-packet-analyzer`, whose word counts less. `lost` counts what
+    the tracer knows to have missed, `partial` says that it did not look at the whole host, or never
+    said what it missed; neither kind of trace proves silence.
     `v1_per_day` counts requests without a token from the first day (UTC) on.
     """
 
@@ -377,6 +410,7 @@ class Trace(Struct, frozen=True, kw_only=True, omit_defaults=True):
     requests: int = 0
     v1: int = 0
     lost: int = 0
+    partial: bool = False
     since_boot: bool = False
     v1_per_day: list[int] = field(default_factory=list)
     programs: list[TracedProgram] = field(default_factory=list)
@@ -384,7 +418,7 @@ class Trace(Struct, frozen=True, kw_only=True, omit_defaults=True):
     @property
     def proves_silence(self) -> bool:
         """Whether what it did not see did not happen, as far as a tracer can say."""
-        return self.tracer == "imdsctl" and not self.lost
+        return self.tracer == "imdsctl" and not self.lost and not self.partial
 
     @property
     def callers(self) -> list[TracedProgram]:
@@ -403,6 +437,7 @@ Item = (
     | Nodegroup
     | Environment
     | CapacityProvider
+    | Software
     | Trace
 )
 ITEM_OF: dict[str, type[Item]] = {
@@ -416,12 +451,19 @@ ITEM_OF: dict[str, type[Item]] = {
     "nodegroups": Nodegroup,
     "environments": Environment,
     "capacity-providers": CapacityProvider,
+    "software": Software,
     "traces": Trace,
 }
 """Which value a reading of each kind consists of."""
 
-SCANNED: tuple[str, ...] = tuple(what for what in ITEM_OF if what != "traces")
-"""The kinds that a scan reads in every cell; traces are brought by whoever made them."""
+ADVISORY: tuple[str, ...] = ("software", "traces")
+"""The kinds without which everything can be judged: they name causes, and decide nothing alone."""
+
+SCANNED: tuple[str, ...] = tuple(what for what in ITEM_OF if what not in ADVISORY)
+"""The kinds that every scan reads in every cell.
+
+Software can be left out of a scan, and traces are brought by whoever made them.
+"""
 
 
 T = TypeVar("T", bound=Item)

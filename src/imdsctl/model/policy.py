@@ -109,7 +109,8 @@ class RefreshPolicy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 class ScanPolicy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What a scan reads where the command line does not say.
 
-    `share` is the part of AWS's published API rates that imdsctl may use.
+    `share` is the part of AWS's published API rates that imdsctl may use; `software` says whether
+    Systems Manager is asked for agents and installed packages.
     """
 
     accounts: list[str] = field(default_factory=list)
@@ -117,6 +118,7 @@ class ScanPolicy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     role_name: str | None = None
     days: int = 14
     share: float = 0.5
+    software: bool = True
 
 
 class Policy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

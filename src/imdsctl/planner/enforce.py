@@ -8,6 +8,7 @@ optional (EC2 User Guide, "Configure instance metadata options for existing inst
 from collections.abc import Iterator, Sequence
 
 from imdsctl.model.cell import JudgedCell
+from imdsctl.model.evidence import ADVISORY
 from imdsctl.model.plan import LosesWayBack
 from imdsctl.model.verdict import Reason, Status
 from imdsctl.planner.defaults import declarative_policy
@@ -86,6 +87,8 @@ def _against(judged: JudgedCell, draft: Draft) -> Iterator[Against]:
             ),
         )
     for what, why in sorted(evidence.unreadable.items()):
+        if what in ADVISORY:
+            continue
         yield (
             "unknown",
             Reason(

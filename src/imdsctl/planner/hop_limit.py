@@ -18,6 +18,8 @@ from imdsctl.planner.draft import Draft
 _CALLED: Final = "calls-seen"
 _CONTAINERS: Final = "hop-limit"
 _BLOCKING: Final = frozenset({_CALLED, _CONTAINERS})
+# A guess at the caller, which rests on the same calls.
+_GUESSED: Final = frozenset({"old-software"})
 
 
 def may_be_the_hop_limit(instance: Instance, verdict: Verdict, policy: HopBumpPolicy) -> bool:
@@ -32,6 +34,7 @@ def may_be_the_hop_limit(instance: Instance, verdict: Verdict, policy: HopBumpPo
     if instance.group or limit is None or limit >= policy.limit:
         return False
     argued = {reason.rule for reason in verdict.reasons if reason.status == "blocked"}
+    argued -= _GUESSED
     if not {_CALLED} <= argued <= _BLOCKING:
         return False
     names = (instance.id, instance.name)
@@ -54,7 +57,7 @@ def plan_hop_limit_first(instance: Instance, verdict: Verdict, draft: Draft) -> 
         after=raised,
         inverse=dict(before),
         gates=["applied", "instance-status", AGENT_CYCLE],
-        reason=f"{verdict.reasons[0].summary} If they come from containers that the hop limit "
+        reason=f"{_calls(verdict)} If they come from containers that the hop limit "
         "cuts off from their tokens, raising it ends them; tokens stay optional meanwhile.",
     )
     draft.instances.append(first)
@@ -72,3 +75,8 @@ def plan_hop_limit_first(instance: Instance, verdict: Verdict, draft: Draft) -> 
             "then.",
         )
     )
+
+
+def _calls(verdict: Verdict) -> str:
+    """What was seen, without what is only guessed."""
+    return next(r.summary for r in verdict.reasons if r.rule in _BLOCKING)

@@ -36,6 +36,7 @@ def load_cell(
         nodegroups=list(store.view("nodegroups", cell)),
         environments=list(store.view("environments", cell)),
         capacity_providers=list(store.view("capacity-providers", cell)),
+        software={record.item.id: record for record in store.view("software", cell)},
         traces={record.item.id: record for record in store.view("traces", cell)},
         unreadable=unreadable,
         failed_gates={r: gate for (a, g, r), gate in failed.items() if (a, g) == cell},

@@ -27,14 +27,19 @@ _WRITE_ITEMS = 2000
 _SELDOM = 50_000
 _EC2, _AUTOSCALING, _CLOUDWATCH = "ec2", "autoscaling", "cloudwatch"
 _EKS, _BEANSTALK, _ECS = "eks", "elasticbeanstalk", "ecs"
+_SSM = "ssm"
 
 
 class ScanRequest(Struct, frozen=True, kw_only=True):
-    """What to read: accounts, regions (`all` for every enabled one), days of metrics."""
+    """What to read: accounts, regions (`all` for every enabled one), days of metrics.
+
+    `software` says whether Systems Manager is asked for agents and installed packages.
+    """
 
     accounts: Sequence[str]
     regions: Sequence[str]
     days: int = 14
+    software: bool = True
     workers: int = 16
 
 
@@ -168,7 +173,9 @@ class Scanner:
         start = at - timedelta(days=request.days)
         workers = request.workers
         with _seldom_collecting(), ThreadPoolExecutor(workers, thread_name_prefix="scan") as pool:
-            futures = [(cell, pool.submit(self._cell, result, cell, start, at)) for cell in cells]
+            futures = [
+                (cell, pool.submit(self._cell, result, request, cell, start, at)) for cell in cells
+            ]
             try:
                 for cell, future in futures:
                     done(cell, future.result())
@@ -178,11 +185,14 @@ class Scanner:
         self._store.end_scan(result.scan, self._clock.now())
         return result
 
-    def _cell(self, result: ScanResult, cell: Cell, start: datetime, end: datetime) -> int:
+    def _cell(
+        self, result: ScanResult, request: ScanRequest, cell: Cell, start: datetime, end: datetime
+    ) -> int:
         """All readings of one cell; returns how many instances were seen."""
         found = _Found()
         fleet = self._fleet
-        self._record(result, cell, "instances", _EC2, fleet.instances(cell), found.instances)
+        instances = fleet.instances(cell)
+        whole = self._record(result, cell, "instances", _EC2, instances, found.instances)
         self._record(result, cell, "groups", _AUTOSCALING, fleet.groups(cell), found.groups)
         self._owners(result, cell, found)
         self._record(
@@ -214,6 +224,10 @@ class Scanner:
         self._record(result, cell, "account-defaults", _EC2, one, lambda _: None)
         calls = self._metrics.calls(cell, found.watched, start, end)
         self._record(result, cell, "calls", _CLOUDWATCH, calls, lambda _: None)
+        # Where nothing runs, Systems Manager has nothing to tell that anybody would ask for.
+        wanted = request.software and (found.count > 0 or not whole)
+        software = fleet.software(cell) if wanted else iter(())
+        self._record(result, cell, "software", _SSM, software, lambda _: None)
         with self._lock:
             result.instances += found.count
         return found.count
@@ -248,8 +262,8 @@ class Scanner:
         source: str,
         pages: Iterator[Sequence[Item] | Unreadable],
         on_page: Callable[[Iterable[Item]], None],
-    ) -> None:
-        """Append one reading page by page, and close it with what became of it."""
+    ) -> bool:
+        """Append one reading page by page, and close it with what became of it: whether whole."""
         at = self._clock.now()
         with self._lock:
             reading = self._store.begin_reading(result.scan, cell, what, source, at)
@@ -278,6 +292,7 @@ class Scanner:
                         seen=failure.seen,
                     )
                 )
+        return failure is None
 
 
 @contextmanager

@@ -29,7 +29,10 @@ class HostTrace:
     start: datetime | None = None
     end: datetime | None = None
     lost: int = 0
+    partial: bool = False
     since_boot: bool = False
+    _begun: int = 0
+    _summed_up: int = 0
     _book: Book = field(default_factory=Book)
     _requests: int = 0
     _v1: dict[int, int] = field(default_factory=dict)
@@ -42,7 +45,7 @@ class HostTrace:
         Raises:
             ValueError: its time is no time.
         """
-        at = datetime.fromisoformat(str(line["ts"])).astimezone(UTC)
+        at = _time(line["ts"])
         self._first = min(self._first or at, at)
         self._last = max(self._last or at, at)
         if self.tracer != "imdsctl":
@@ -55,6 +58,31 @@ class HostTrace:
             day = at.date().toordinal()
             self._v1[day] = self._v1.get(day, 0) + 1
         self._book.add(line)
+
+    def began(self, record: Mapping[str, Any]) -> None:
+        """Take in the line with which a tracer begins a log.
+
+        Raises:
+            ValueError: its time is no time.
+        """
+        at = _time(record["began"])
+        self.start = min(self.start or at, at)
+        self._begun += 1
+        self.since_boot = self.since_boot or record.get("since_boot") is True
+        self.partial = self.partial or bool(record.get("filtered"))
+
+    def ended(self, record: Mapping[str, Any]) -> None:
+        """Take in the line with which it sums up: what was lost, and how much of the host it saw.
+
+        Raises:
+            ValueError: its time is no time.
+        """
+        at = _time(record["ended"])
+        self.end = max(self.end or at, at)
+        self._summed_up += 1
+        self.lost += int(record["lost"]["total"])
+        unwritten = int(record.get("unwritten") or 0)
+        self.partial = self.partial or record.get("partial") is True or unwritten > 0
 
     def evidence(self, cell: Cell) -> Trace | None:
         """The whole as a value; None where neither tracer nor lines say when it was."""
@@ -73,6 +101,8 @@ class HostTrace:
             requests=self._requests,
             v1=sum(self._v1.values()),
             lost=self.lost,
+            # A tracer that was killed had no time to say what it lost.
+            partial=self.partial or (self._begun > 0 and self._summed_up == 0),
             since_boot=self.since_boot,
             v1_per_day=[self._v1.get(day, 0) for day in range(first, last + 1)] if self._v1 else [],
             programs=[self._program(found) for found in self._book.conclusions()],
@@ -92,6 +122,10 @@ class HostTrace:
             user_agent=next(iter(found.user_agents), None),
             fix=found.fix,
         )
+
+
+def _time(said: Any) -> datetime:
+    return datetime.fromisoformat(str(said)).astimezone(UTC)
 
 
 class TracesStored(Struct, kw_only=True):

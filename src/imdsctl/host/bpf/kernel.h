@@ -33,12 +33,34 @@ struct map {
 
 #define MAP_HASH 1
 #define MAP_ARRAY 2
+#define MAP_PERCPU_ARRAY 6
 #define MAP_LRU_HASH 9
+#define MAP_RINGBUF 27
 
 #define ANY 0
+#define NOEXIST 1
 
 struct bpf_sock {
 	u32 bound_dev_if;
+	u32 family;
+	u32 type;
+	u32 protocol;
+	u32 mark;
+	u32 priority;
+	u32 src_ip4;
+	u32 src_ip6[4];
+	u32 src_port; /* host byte order */
+	u32 dst_port; /* network byte order, in 32 bits */
+	u32 dst_ip4;
+	u32 dst_ip6[4];
+};
+
+struct __sk_buff {
+	u32 len;
+	u32 before_protocol[3];
+	u32 protocol; /* network byte order, in 32 bits */
+	u32 before_sk[37];
+	u64 sk; /* a struct bpf_sock *, 8 bytes on every machine */
 };
 
 struct bpf_sock_addr {
@@ -75,7 +97,19 @@ static u64 (*const bpf_ktime_get_ns)(void) = (void *)5;
 static u64 (*const bpf_get_current_pid_tgid)(void) = (void *)14;
 static u64 (*const bpf_get_current_uid_gid)(void) = (void *)15;
 static long (*const bpf_get_current_comm)(void *buffer, u32 size) = (void *)16;
+static long (*const bpf_skb_load_bytes)(const void *skb, u32 offset, void *to,
+					u32 length) = (void *)26;
+static u64 (*const bpf_get_current_task)(void) = (void *)35;
 static u64 (*const bpf_get_socket_cookie)(void *ctx) = (void *)46;
+static u64 (*const bpf_get_current_cgroup_id)(void) = (void *)80;
+static struct bpf_sock *(*const bpf_sk_fullsock)(struct bpf_sock *sk) = (void *)95;
+static long (*const bpf_probe_read_user)(void *to, u32 size, const void *from) = (void *)112;
+static long (*const bpf_probe_read_kernel)(void *to, u32 size, const void *from) = (void *)113;
+static long (*const bpf_probe_read_kernel_str)(void *to, u32 size,
+					       const void *from) = (void *)115;
 static u64 (*const bpf_get_netns_cookie)(void *ctx) = (void *)122;
+static void *(*const bpf_ringbuf_reserve)(void *ring, u64 size, u64 flags) = (void *)131;
+static void (*const bpf_ringbuf_submit)(void *record, u64 flags) = (void *)132;
+static u64 (*const bpf_ringbuf_query)(void *ring, u64 what) = (void *)134;
 
 #endif

@@ -1,10 +1,10 @@
-"""Lays Run Command and the managed nodes over moto's Systems Manager."""
+"""Lays Run Command, the managed nodes and their inventory over moto's Systems Manager."""
 
 from imdsctl.simulator import _moto_env  # noqa: F401, I001 - must come before moto
 
 from moto.ssm.responses import SimpleSystemManagerResponse
 
-from imdsctl.simulator.ssm import commands, commands_nodes
+from imdsctl.simulator.ssm import commands, commands_nodes, inventory
 
 
 def install() -> None:
@@ -12,6 +12,7 @@ def install() -> None:
     for call in (
         *commands.CALLS,
         commands_nodes.describe_instance_information,
-        commands_nodes.list_inventory_entries,
+        inventory.get_inventory,
+        inventory.list_inventory_entries,
     ):
         setattr(SimpleSystemManagerResponse, call.__name__, call)

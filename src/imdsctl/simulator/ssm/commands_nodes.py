@@ -1,4 +1,4 @@
-"""What Systems Manager knows of the instances: managed nodes, their agents, their software.
+"""What Systems Manager knows of the instances: which are managed, and their agents.
 
 The agent gets its credentials and its region from the metadata service (Systems Manager User Guide,
 "Working with SSM Agent"); it speaks IMDSv2 since version 2.3.814.0 (release notes of the agent).
@@ -7,7 +7,8 @@ that takes as long as the credentials that the agent still holds; here it shows 
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
 from typing import Any, Final
 
 from moto.core.exceptions import ServiceException
@@ -57,10 +58,10 @@ def is_connected(life: Life) -> bool:
     return version is None or version >= _FIRST_V2 or options.http_tokens == "optional"
 
 
-def managed(account: str, region: str) -> Iterator[tuple[Any, Life]]:
-    """The running instances that Systems Manager manages, oldest first."""
+def managed(account: str, region: str, after: int = 0) -> Iterator[tuple[Any, Life]]:
+    """The running instances that Systems Manager manages, oldest first, from a number on."""
     lives = current().lives
-    for instance in state_of(backend_of(account, region)).after(0):
+    for instance in state_of(backend_of(account, region)).after(after):
         life = lives.get(instance.id)
         if life is not None and life.ssm and instance.state == "running":
             yield instance, life
@@ -80,41 +81,45 @@ def describe_instance_information(self: Any) -> ActionResult:
     ]
     account, region = self.current_account, self.region
     tags = backend_of(account, region).tags
-    rows = [_row(instance, life) for instance, life in managed(account, region)]
-    for one in filters:
-        rows = [row for row in rows if _fits(row, tags.get(row["InstanceId"], {}), one)]
-    start = _start(self._get_param("NextToken"), len(rows))
-    page: dict[str, Any] = {"InstanceInformationList": rows[start : start + size]}
-    if start + size < len(rows):
-        page["NextToken"] = str(start + size)
-    return ActionResult(page)
+    known = (
+        (instance.imdsctl_number, row_of(instance, life))
+        for instance, life in managed(account, region, token_of(self))
+    )
+    fitting = (
+        (number, row)
+        for number, row in known
+        if all(_fits(row, tags.get(row["InstanceId"], {}), one) for one in filters)
+    )
+    rows, token = page_of(fitting, size)
+    return ActionResult({"InstanceInformationList": rows, **token})
 
 
-def list_inventory_entries(self: Any) -> ActionResult:
-    """ListInventoryEntries for AWS:Application: the packages of the fleet file."""
-    instance, kind = self._get_param("InstanceId"), self._get_param("TypeName")
-    if kind != "AWS:Application":
-        raise Refused("InvalidTypeNameException", "The parameter type name isn't valid.")
-    found = next(
-        (life for one, life in managed(self.current_account, self.region) if one.id == instance),
-        None,
-    )
-    if found is None:
-        raise invalid_instances([instance], self.current_account)
-    software = [f"{AGENT} {_agent(found)}", *(s for s in found.software if not s.startswith(AGENT))]
-    entries = []
-    for text in software:
-        name, _, version = text.partition(" ")
-        entries.append({"Name": name, "Version": version, "Architecture": "x86_64"})
-    return ActionResult(
-        {
-            "TypeName": kind,
-            "InstanceId": instance,
-            "SchemaVersion": "1.1",
-            "CaptureTime": current().now.strftime("%Y-%m-%dT%H:%M:%SZ"),
-            "Entries": entries,
-        }
-    )
+def token_of(response: Any) -> int:
+    """After which instance a page begins: the number of the last one on the page before.
+
+    Raises:
+        Refused: InvalidNextToken; it is none that an answer ever gave.
+    """
+    token = response._get_param("NextToken")  # noqa: SLF001 - moto's way in
+    if not token:
+        return 0
+    state = state_of(backend_of(response.current_account, response.region))
+    if not token.isdecimal() or next(state.after(int(token)), None) is None:
+        raise Refused("InvalidNextToken", "The specified token isn't valid.")
+    return int(token)
+
+
+def page_of(rows: Iterable[tuple[int, Any]], size: int) -> tuple[list[Any], dict[str, str]]:
+    """The first rows and, where there are more, the token that leads on.
+
+    Args:
+        rows: each with the number of its instance; no more of them are made than are needed.
+        size: how many.
+    """
+    taken = list(islice(rows, size + 1))
+    shown = taken[:size]
+    more = {"NextToken": str(shown[-1][0])} if len(taken) > size else {}
+    return [row for _, row in shown], more
 
 
 def invalid_instances(ids: list[str], account: str) -> Refused:
@@ -124,19 +129,21 @@ def invalid_instances(ids: list[str], account: str) -> Refused:
     return Refused("InvalidInstanceId", message)
 
 
-def _agent(life: Life) -> str:
+def agent_of(life: Life) -> str:
+    """The version of its agent."""
     version = version_of(life, AGENT)
     return ".".join(map(str, version)) if version else _PRESENT_AGENT
 
 
-def _row(instance: Any, life: Life) -> dict[str, Any]:
+def row_of(instance: Any, life: Life) -> dict[str, Any]:
+    """An instance as DescribeInstanceInformation shows it."""
     connected = is_connected(life)
     windows = life.platform == "windows"
     return {
         "InstanceId": instance.id,
         "PingStatus": "Online" if connected else "ConnectionLost",
         "LastPingDateTime": current().now if connected else life.options[-1][0],
-        "AgentVersion": _agent(life),
+        "AgentVersion": agent_of(life),
         "IsLatestVersion": version_of(life, AGENT) is None,
         "PlatformType": "Windows" if windows else "Linux",
         "PlatformName": "Microsoft Windows Server 2022" if windows else "Amazon Linux",
@@ -156,11 +163,3 @@ def _fits(row: Mapping[str, Any], tags: Mapping[str, str], one: Mapping[str, Any
     if key not in _FIELDS:
         raise Refused("InvalidFilterKey", "The specified key isn't valid.")
     return row[_FIELDS[key]] in values
-
-
-def _start(token: str | None, length: int) -> int:
-    if not token:
-        return 0
-    if not token.isdecimal() or int(token) >= length:
-        raise Refused("InvalidNextToken", "The specified token isn't valid.")
-    return int(token)

@@ -1,0 +1,33 @@
+"""The one file that goes to hosts, `imdsctl-host.pyz`: its commands, each imported when called."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+COMMANDS = {
+    "probe": ("imdsctl.host.probe", "v1, v2, credentials, containers: what IMDS answers here"),
+    "audit": ("imdsctl.host.audit", "software here, or in an unpacked image, too old for v2"),
+    "trace": ("imdsctl.host.trace", "who calls IMDS, live"),
+}
+"""By name: the module, whose `main` takes the arguments and returns the exit code, and its help."""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command."""
+    given = sys.argv[1:] if arguments is None else arguments
+    if given and given[0] in COMMANDS:
+        module = importlib.import_module(COMMANDS[given[0]][0])
+        return int(module.main(given[1:]))
+    usage = "usage: imdsctl-host.pyz COMMAND [--help | options]\n\n"
+    usage += "".join(f"  {name:8}{text}\n" for name, (_, text) in COMMANDS.items())
+    if given and given[0] in ("-h", "--help", "help"):
+        sys.stdout.write(usage)
+        return 0
+    problem = f"no such command: {given[0]}\n" if given else ""
+    sys.stderr.write(problem + usage)
+    return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())
