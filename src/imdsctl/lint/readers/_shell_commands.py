@@ -147,9 +147,10 @@ class Commands:
         arguments = tuple(Word(word.parts, word.node) for word in words[1:])
         self._arguments(arguments)
         running.append(name)
+        self.state.locals.append({})
         found = self.walk(self.state.functions[name], context)
         running.pop()
-        for one, value in kept.items():
+        for one, value in (kept | self.state.locals.pop()).items():
             if value is None:
                 self.state.values.pop(one, None)
             else:
@@ -274,7 +275,7 @@ class Commands:
             follows=self.state.fetched,
             fallback=context.fallback,
             remote=context.remote,
-            token_variable=self._token_variable(),
+            token_variable=self._token_variable(context),
             tolerated=bool(context.checked) or context.masked,
         )
         if seen.is_token_request and seen.method in {"PUT", ""}:
@@ -283,8 +284,12 @@ class Commands:
         elif seen.token == "yes":  # noqa: S105 - whether there is one
             self.state.asked += 1
         key = (node.start_byte, seen.method, seen.is_token_request, seen.token, seen.fallback)
-        if len(self.seen) < _CALLS:
-            self.seen.setdefault(key, seen)
+        before = self.seen.get(key)
+        if before is not None and before.token_variable != seen.token_variable:
+            # A function that is called with a token and without one.
+            before.token_variable = ""
+        elif before is None and len(self.seen) < _CALLS:
+            self.seen[key] = seen
         return seen
 
     def _checked(self, call: programs.Call, context: Context) -> str:
@@ -295,10 +300,12 @@ class Commands:
             return "yes"
         return "no" if call.fails == "yes" else "unknown"
 
-    def _token_variable(self) -> str:
+    def _token_variable(self, context: Context) -> str:
         for name, words in self.state.values.items():
             for hole in words[0].holes if len(words) == 1 else ():
-                if hole.token and hole.sure and words[0].bare and name.isidentifier():
+                if hole.branches is None or not words[0].bare or not name.isidentifier():
+                    continue
+                if hole.token and context.branches[: len(hole.branches)] == hole.branches:
                     return name
         return ""
 
@@ -399,7 +406,7 @@ class Commands:
         names = [one.text for one in arguments if one.text.isidentifier()]
         for name in names:
             parts = context.stdin.parts if context.stdin else UNKNOWN
-            self.state.assign(name, (Word(parts or UNKNOWN),), sure=not context.conditional)
+            self.state.assign(name, (Word(parts or UNKNOWN),), context)
         return Output()
 
     def _run_set(self, arguments: list[Word], node: Node, context: Context) -> Output:

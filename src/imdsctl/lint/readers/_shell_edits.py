@@ -72,9 +72,17 @@ class _Lines:
 
     def __init__(self, script: Script) -> None:
         self.script = script
-        self.name = next((one for one in _NAMES if one.encode() not in script.data), "")
+        self.name = next((one for one in _NAMES if self._is_free(one)), "")
         self._first: dict[tuple[int, str], tuple[Node, Seen]] = {}
         self._tolerated: set[tuple[int, str]] = set()
+
+    def _is_free(self, name: str) -> bool:
+        """Whether a name is not used yet, or only for tokens that are fetched as here."""
+        text = self.script.slice(0, len(self.script.data))
+        fetch = rf"\b{name}=\$\((?:curl -sf -X PUT|wget -qO- --method=PUT) "
+        fetched = len(re.findall(fetch, text))
+        assigned = len(re.findall(rf"\b{name}\+?=", text))
+        return name not in text or (fetched > 0 and fetched == assigned)
 
     def needs(self, one: Seen, spot: _Spot) -> None:
         """A call needs a token at a spot."""

@@ -30,7 +30,7 @@ class Context:
         checked: whether somebody looks at its failure; empty where nobody said.
         masked: whether another command's status takes the place of its own.
         fallback: whether it runs only where no token was had.
-        conditional: whether it may not run at all.
+        branches: the conditional parts of the script that it is in, outermost first.
         sink: the variable that takes its output.
         stdin: what it reads.
         remote: whether it runs in another system or container.
@@ -40,11 +40,16 @@ class Context:
     checked: Known | str = ""
     masked: bool = False
     fallback: bool = False
-    conditional: bool = False
+    branches: tuple[int, ...] = ()
     sink: str = ""
     stdin: Output | None = None
     remote: bool = False
     depth: int = 0
+
+    def within(self, part: Node | None, **changes: object) -> "Context":
+        """The context of a part that may not run at all."""
+        start = part.start_byte if part is not None else -1
+        return self.but(branches=(*self.branches, start), **changes)
 
     def but(self, **changes: object) -> "Context":
         """The same with some things changed."""
@@ -95,6 +100,7 @@ class State:
     functions: dict[str, Node] = field(default_factory=dict)
     called: set[str] = field(default_factory=set)
     running: list[str] = field(default_factory=list)
+    locals: list[dict[str, tuple[Word, ...] | None]] = field(default_factory=list)
     files: dict[str, Word] = field(default_factory=dict)
     errexit: bool = False
     pipefail: bool = False
@@ -102,10 +108,11 @@ class State:
     fetched: bool = False
     asked: int = 0
 
-    def assign(self, name: str, value: tuple[Word, ...], *, sure: bool) -> None:
+    def assign(self, name: str, value: tuple[Word, ...], context: Context) -> None:
         """Set a variable; a token that comes straight from its request is known by it now."""
         if len(value) == 1 and value[0].token and value[0].bare:
-            value = (Word((Hole(name, token=True, sure=sure),), value[0].node),)
+            hole = Hole(name, token=True, branches=context.branches)
+            value = (Word((hole,), value[0].node),)
         self.values[name] = value
 
     def options(self, words: list[Word]) -> None:

@@ -55,8 +55,7 @@ class Walker(Commands):
         }
         for name, known in script.source.context.items():
             if known == "token":
-                self.state.values[name] = (Word((Hole(name, token=True, sure=True),)),)
-            elif known == "token()":
+                self.state.values[name] = (Word((Hole(name, token=True),)),)
                 self.known_functions.add(name)
             elif known.startswith("="):
                 self.state.values[name] = (Word((known[1:],)),)
@@ -73,7 +72,7 @@ class Walker(Commands):
                 self.state.called.add(name)
                 for position in ("@", "*", *"123456789"):
                     self.state.values.pop(position, None)
-                self.walk(body, Context(conditional=True))
+                self.walk(body, Context().within(body))
 
     def prints_token(self, name: str) -> bool:
         """Whether a function of the script prints a session token."""
@@ -133,7 +132,7 @@ class Walker(Commands):
         piece = None
         fallback = context.fallback
         for at, item in enumerate(items):
-            inner = context.but(fallback=fallback, conditional=context.conditional or at > 0)
+            inner = (context.within(item) if at else context).but(fallback=fallback)
             rescue = next((i for i in range(at, len(operators)) if operators[i] == "||"), None)
             if rescue is not None:
                 inner = inner.but(checked="no" if self._swallows(items[rescue + 1]) else "yes")
@@ -187,7 +186,9 @@ class Walker(Commands):
             sign = sign or branch
             before = before or self.state.values
             self.state.values = dict(before)
-            inner = context.but(fallback=fallback or branch == "-", conditional=True)
+            inner = context.within(body[0] if body else None).but(
+                fallback=fallback or branch == "-"
+            )
             parts.extend(self._sequence(body, inner).parts)
             ends.append(self.state.values)
         self.state.values = ends[0]
@@ -211,7 +212,7 @@ class Walker(Commands):
         condition = [one for one in node.named_children if one != body]
         self._sequence(condition, context.but(checked="yes", sink=""))
         self._look(condition)
-        return self._sequence([body] if body else [], context.but(conditional=True))
+        return self._sequence([body] if body else [], context.within(body))
 
     def _for(self, node: Node, context: Context) -> Output:
         variable = node.child_by_field_name("variable")
@@ -225,11 +226,11 @@ class Walker(Commands):
         value = words[0] if len(words) == 1 else urls[0] if urls else Word((Hole(name),))
         self.state.values[name] = (Word(value.parts),)
         body = node.child_by_field_name("body")
-        return self._sequence([body] if body else [], context.but(conditional=True))
+        return self._sequence([body] if body else [], context.within(body))
 
     def _loop(self, node: Node, context: Context) -> Output:
         body = node.child_by_field_name("body")
-        return self._sequence([body] if body else [], context.but(conditional=True))
+        return self._sequence([body] if body else [], context.within(body))
 
     def _case(self, node: Node, context: Context) -> Output:
         value = node.child_by_field_name("value")
@@ -240,7 +241,7 @@ class Walker(Commands):
         for item in (one for one in node.named_children if one.type == "case_item"):
             patterns = item.children_by_field_name("value")
             rest = [one for one in item.named_children if one not in patterns]
-            self._sequence(rest, context.but(conditional=True))
+            self._sequence(rest, context.within(item))
         return Output(UNKNOWN)
 
     def _function(self, node: Node, context: Context) -> Output:
@@ -268,13 +269,14 @@ class Walker(Commands):
             words = (Word((before[0].parts if before else ()) + words[0].parts),)
         elif adds:
             words = (*before, *words)
-        self.state.assign(name, words, sure=not context.conditional)
+        self.state.assign(name, words, context)
         self.settled(node, name, words)
         return Output()
 
     def _declaration(self, node: Node, context: Context) -> Output:
         """`export`, `local` and the like, whose own status hides that of what they assign."""
-        exports = self.script.text(node.children[0]) == "export" or any(
+        keyword = self.script.text(node.children[0])
+        exports = keyword == "export" or any(
             one.type == "word"
             and self.script.text(one).startswith("-")
             and "x" in self.script.text(one)
@@ -284,6 +286,9 @@ class Walker(Commands):
             name = (
                 child.child_by_field_name("name") if child.type == "variable_assignment" else child
             )
+            if keyword in {"local", "declare", "typeset"} and name and self.state.locals:
+                known = self.script.text(name)
+                self.state.locals[-1].setdefault(known, self.state.values.get(known))
             if (
                 exports
                 and name is not None

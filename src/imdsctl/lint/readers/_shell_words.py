@@ -17,12 +17,13 @@ class Hole:
     Attributes:
         name: the variable whose value it is; empty for a command's output.
         token: whether it is a session token.
-        sure: whether the token is there on every way through the script.
+        branches: the conditional parts of the script within which it was fetched, None where it
+            comes from elsewhere; there, and in the parts within them, it is there for certain.
     """
 
     name: str = ""
     token: bool = False
-    sure: bool = False
+    branches: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

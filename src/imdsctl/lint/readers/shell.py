@@ -43,8 +43,8 @@ def read(source: Source) -> Iterator[Fact | Source]:
 def known_names(source: Source) -> dict[str, str]:
     """What another script knows once it has sourced this one, as `Source.context` holds it.
 
-    `token` for a variable that holds one, `token()` for a function that prints one, and `=text`
-    for a variable whose value is written down.
+    `token` for a variable that holds one and a function that prints one, `=text` for a variable
+    whose value is written down.
     """
     walker = Walker(Script(source))
     walker.run()
@@ -58,7 +58,7 @@ def known_names(source: Source) -> dict[str, str]:
             found[name] = "=" + words[0].text
     for name in walker.state.functions:
         if walker.prints_token(name):
-            found[name] = "token()"
+            found[name] = "token"
     return found
 
 
