@@ -1,7 +1,9 @@
 """What the commands of a shell script do: those that ask over HTTP, and those that run others."""
 
+import base64
+import binascii
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import PurePosixPath
 from typing import Final
 
@@ -40,6 +42,7 @@ class Commands:
         context: the surroundings of the command that is run now.
     """
 
+    look: Callable[[Iterable[Node]], None]
     output: Callable[[Node], Parts]
     walk: Callable[[Node, Context], Output]
 
@@ -396,6 +399,17 @@ class Commands:
         known = self.state.files.get(files[0].text)
         return Output(known.parts if known else UNKNOWN)
 
+    def _run_base64(self, arguments: list[Word], node: Node, context: Context) -> Output:
+        decodes = any(one.text in {"-d", "-D", "--decode"} for one in arguments)
+        text = Word(context.stdin.parts).text if context.stdin else ""
+        if not decodes or not text:
+            return Output(UNKNOWN)
+        try:
+            decoded = base64.b64decode(text).decode("utf-8", "replace")
+        except (binascii.Error, ValueError):
+            return Output(UNKNOWN)
+        return Output((decoded,), pieces.Piece(decoded, self.script.line(node)))
+
     def _run_tee(self, arguments: list[Word], node: Node, context: Context) -> Output:
         for one in arguments:
             if not one.text.startswith("-") and context.stdin:
@@ -420,9 +434,7 @@ class Commands:
         return Output()
 
     def _run_test(self, arguments: list[Word], node: Node, context: Context) -> Output:
-        for one in arguments:
-            for hole in one.holes:
-                self.expander.tested[hole.name] = node.start_byte
+        self.look([node])
         return Output()
 
     def _run_shift(self, arguments: list[Word], node: Node, context: Context) -> Output:

@@ -181,7 +181,7 @@ class Walker(Commands):
             fallback = context.fallback or sign == "+"
             asked = self.state.asked
             self._sequence(condition, context.but(checked="yes", sink="", fallback=fallback))
-            self._look(condition)
+            self.look(condition)
             branch = self._sign(condition, asked)
             sign = sign or branch
             before = before or self.state.values
@@ -211,7 +211,7 @@ class Walker(Commands):
         body = node.child_by_field_name("body")
         condition = [one for one in node.named_children if one != body]
         self._sequence(condition, context.but(checked="yes", sink=""))
-        self._look(condition)
+        self.look(condition)
         return self._sequence([body] if body else [], context.within(body))
 
     def _for(self, node: Node, context: Context) -> Output:
@@ -237,7 +237,7 @@ class Walker(Commands):
         if value is not None:
             self.context = context.but(checked="yes")
             self.expander.words(value)
-            self._look([value])
+            self.look([value])
         for item in (one for one in node.named_children if one.type == "case_item"):
             patterns = item.children_by_field_name("value")
             rest = [one for one in item.named_children if one not in patterns]
@@ -307,12 +307,12 @@ class Walker(Commands):
 
     def _test(self, node: Node, context: Context) -> Output:
         self.context = context.but(checked="yes", sink="")
-        self._look([node])
+        self.look([node])
         for inner in _descendants(node, {"command_substitution"}):
             self.expander.words(inner)
         return Output()
 
-    def _look(self, nodes: Iterable[Node]) -> None:
+    def look(self, nodes: Iterable[Node]) -> None:
         """Remember whose values a condition looks at."""
         for node in nodes:
             for one in _descendants(node, {"simple_expansion", "expansion"}):

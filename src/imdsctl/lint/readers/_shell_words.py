@@ -175,7 +175,7 @@ class Expander:
             return []
         return [Word(one.parts, node) for one in self._expansion(inner[0])]
 
-    def _expansion(self, node: Node) -> list[Word]:
+    def _expansion(self, node: Node) -> list[Word]:  # noqa: C901 - a table of operators
         """What `$NAME` or `${NAME…}` stands for."""
         named = node.named_children
         if not named:
@@ -187,8 +187,10 @@ class Expander:
         values = self.values.get(name)
         if index.isdigit() and values is not None:
             values = values[int(index) : int(index) + 1]
-        if first in {"#", "!"}:
+        if first == "#":
             return [Word((Hole(name),), node)]
+        if first == "!":
+            return self._indirect(name, values, node)
         rest = [one for one in named[1:] if one.type != "subscript"]
         match operator:
             case ":-" | "-" | ":=" | "=":
@@ -208,6 +210,13 @@ class Expander:
         if values is None:
             return [Word((Hole(name),), node)]
         return list(values)
+
+    def _indirect(self, name: str, values: tuple[Word, ...] | None, node: Node) -> list[Word]:
+        """`${!NAME}`: the value of the variable whose name NAME holds."""
+        if values and len(values) == 1 and values[0].text in self.values:
+            self.used[values[0].text] = node.start_byte
+            return list(self.values[values[0].text])
+        return [Word((Hole(name),), node)]
 
     def _name(self, node: Node) -> tuple[str, str]:
         if node.type == "subscript":

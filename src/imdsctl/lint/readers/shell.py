@@ -17,7 +17,7 @@ _WORTH_READING: Final = (
     "169.254.169.254", "fd00:", "meta-data", "metadata", "api/token",
     "instance-identity", "instance-data",
     "2852039166", "0xa9fea9fe", "dd_ec2", "python", "ruby", "node", "pwsh",
-    "<powershell", "aws ec2",
+    "<powershell", "aws ec2", "base64",
 )  # fmt: skip
 _NOT_HANDED_ON: Final = ("no_proxy", "noproxy")
 
