@@ -127,8 +127,16 @@ def _editable(script: Script, one: Seen) -> bool:
         and program.end_byte <= one.node.end_byte
         and not one.node.has_error
         and script.data[: len(script.source.data)] == script.source.data
-        and script.text(program).strip("\"'").endswith(("curl", "wget"))
+        and _takes_options(script, program)
     )
+
+
+def _takes_options(script: Script, program: Node) -> bool:
+    """Whether what stands right behind the program's word is its first argument."""
+    if script.text(program).strip("\"'").endswith(("curl", "wget")):
+        return True
+    # A variable that holds the program, with or without options, where it stands first.
+    return program.parent is not None and program.parent.type == "command_name"
 
 
 def _spot(one: Seen) -> _Spot | None:
