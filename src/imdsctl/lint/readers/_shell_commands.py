@@ -21,6 +21,7 @@ from imdsctl.lint.readers._shell_wrappers import ELSEWHERE, SAYS_ONLY, unwrapped
 from imdsctl.lint.source import Source
 
 _CALLS: Final = 4000
+_MOST: Final = 100_000
 _NESTED_CALLS: Final = 6
 _REQUEST_LINE: Final = re.compile(r"(GET|HEAD|PUT|POST) (\S+) HTTP/")
 _TCP: Final = re.compile(r"/dev/tcp/(\[?[^/\]]+\]?)/\d+")
@@ -134,18 +135,18 @@ class Commands:
 
     def embed(self, piece: pieces.Piece, kind: str, inside: str) -> None:
         """A script within this one is read in its turn."""
-        if len(self.embedded) < _CALLS:
+        if len(self.embedded) < _MOST:
             self.embedded[piece.line, piece.text] = pieces.embedded(
                 self.script.source, piece, kind, inside, self.state.values
             )
 
     def _called(self, name: str, words: list[Word], context: Context) -> Output:
         """Follow a call into a function of the script."""
-        self.state.called.add(name)
         self._calls += 1
         running = self.state.running
         if name in running or len(running) > _NESTED_CALLS or self._calls > _CALLS:
             return Output(UNKNOWN)
+        self.state.called.add(name)
         kept = {one: self.state.values.get(one) for one in ("@", "*", *"123456789")}
         arguments = tuple(Word(word.parts, word.node) for word in words[1:])
         self._arguments(arguments)
@@ -291,7 +292,7 @@ class Commands:
         if before is not None and before.token_variable != seen.token_variable:
             # A function that is called with a token and without one.
             before.token_variable = ""
-        elif before is None and len(self.seen) < _CALLS:
+        elif before is None and len(self.seen) < _MOST:
             self.seen[key] = seen
         return seen
 

@@ -6,6 +6,7 @@ loop) gets it in place. No edit is offered where the words of the call come from
 where it runs in another system, within text of another kind, or where the parser is not sure.
 """
 
+import bisect
 import re
 from collections.abc import Iterable
 from typing import Final
@@ -19,6 +20,7 @@ from imdsctl.lint.readers._shell_state import Seen
 
 _TOKEN: Final = "X-aws-ec2-metadata-token"  # noqa: S105 - a header's name
 _LIFETIME: Final = "X-aws-ec2-metadata-token-ttl-seconds"
+_HIGHEST: Final = 300
 _SECONDS: Final = 21600
 _NAMES: Final = ("IMDS_TOKEN", "IMDSV2_TOKEN")
 _TRANSPARENT: Final = {
@@ -34,15 +36,20 @@ _LISTS: Final = {"program", "compound_statement", "do_group", "else_clause", "ca
 class _Spot:
     """Where the token of a call can come from: before `statement`, or (`inline`) in the call."""
 
-    def __init__(self, block: Node, statement: Node, *, inline: bool) -> None:
+    def __init__(self, block: Node, statement: Node, above: list[Node], *, inline: bool) -> None:
         self.block = block
         self.statement = statement
         self.inline = inline
+        # Whether `"…$(…)"` can stand in the call: not within backquotes.
+        self.quotable = not any(
+            one.type == "command_substitution" and one.children[0].type == "`" for one in above
+        )
 
 
 def edits(script: Script, seen: list[Seen]) -> list[tuple[Edit, ...]]:
     """The edits of each request, in the same order."""
-    spots = [_spot(one) if _editable(script, one) else None for one in seen]
+    parents = _Parents(script.root)
+    spots = [_spot(one, parents) if _editable(script, one) else None for one in seen]
     lines = _Lines(script)
     for one, spot in zip(seen, spots, strict=True):
         if spot is not None and not spot.inline and _lacks_token(one) and not one.token_variable:
@@ -61,7 +68,7 @@ def _edits_of(script: Script, one: Seen, spot: _Spot, lines: "_Lines") -> tuple[
     if one.token_variable:
         return (_header(script, one, f"${one.token_variable}"),)
     if spot.inline:
-        return (_header(script, one, f"$({_fetch(one)})"),) if _quotable(one) else ()
+        return (_header(script, one, f"$({_fetch(one)})"),) if spot.quotable else ()
     if not lines.name:
         return ()
     return lines.of(one, spot), _header(script, one, f"${lines.name}")
@@ -139,21 +146,22 @@ def _takes_options(script: Script, program: Node) -> bool:
     return program.parent is not None and program.parent.type == "command_name"
 
 
-def _spot(one: Seen) -> _Spot | None:
+def _spot(one: Seen, parents: "_Parents") -> _Spot | None:
     """Climb from a call to the list of commands that it stands in."""
     inline = False
-    quoted = False
+    above = parents.of(one.node)
     node = one.node
-    while (parent := node.parent) is not None:
+    for at, parent in enumerate(above):
         kind = parent.type
-        quoted = quoted or kind == "string"
         if kind in _LISTS or (
             kind in {"if_statement", "elif_clause"} and _behind_then(parent, node)
         ):
-            return None if parent.type == "ERROR" else _Spot(parent, node, inline=inline)
+            return _Spot(parent, node, above[:at], inline=inline)
         if kind in {"command_substitution", "process_substitution"}:
             # Quotes within backquotes within quotes are read differently by every shell.
-            if parent.children[0].type == "`" and (inline or _within_string(parent)):
+            if parent.children[0].type == "`" and (
+                inline or any(one.type == "string" for one in above[at:])
+            ):
                 return None
             inline = inline or parent.named_children[0] != node
         elif kind in {"list", "subshell"}:
@@ -171,22 +179,34 @@ def _behind_then(parent: Node, node: Node) -> bool:
     return then is not None and node.start_byte > then.start_byte
 
 
-def _within_string(node: Node | None) -> bool:
-    while node is not None:
-        if node.type == "string":
-            return True
-        node = node.parent
-    return False
+class _Parents:
+    """Who stands above a node: the library asks the whole tree for each step, this does once."""
 
+    def __init__(self, root: Node) -> None:
+        self._root = root
+        self._statements = root.children
+        self._starts = [one.start_byte for one in self._statements]
+        self._parents: dict[int, Node] = {}
 
-def _quotable(one: Seen) -> bool:
-    """Whether `"…$(…)"` can stand in the call: not within backquotes."""
-    node: Node | None = one.node
-    while node is not None:
-        if node.type == "command_substitution" and node.children[0].type == "`":
-            return False
-        node = node.parent
-    return True
+    def of(self, node: Node) -> list[Node]:
+        """The nodes above one, nearest first; none where there are too many to look at."""
+        at = bisect.bisect_right(self._starts, node.start_byte) - 1
+        top = self._statements[max(at, 0)]
+        if top.id not in self._parents:
+            self._parents[top.id] = self._root
+            waiting = [top]
+            while waiting:
+                one = waiting.pop()
+                for child in one.children:
+                    self._parents[child.id] = one
+                    waiting.append(child)
+        above: list[Node] = []
+        while (parent := self._parents.get(node.id)) is not None:
+            above.append(parent)
+            node = parent
+            if len(above) > _HIGHEST:
+                return []
+        return above
 
 
 def _base(one: Seen) -> str:

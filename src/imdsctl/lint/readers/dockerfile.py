@@ -156,7 +156,7 @@ def _exec_form(rest: str) -> list[str] | None:
 
 
 def _embedded(source: Source, kind: str, start: int, text: str, inside: str) -> Source:
-    first = source.text.count("\n", 0, start) + 1
+    first = source.row(start)
     return source.embedded(kind, text, first, inside)
 
 

@@ -1,5 +1,6 @@
 """Shell scripts: sh, bash, dash, ksh and (as far as bash's grammar goes) zsh."""
 
+import bisect
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final
@@ -30,9 +31,11 @@ def read(source: Source) -> Iterator[Fact | Source]:
     script = Script(source)
     walker = Walker(script)
     walker.run()
+    walker.tests.sort()
     seen = list(walker.seen.values())
+    starts = sorted(one.node.start_byte for one in seen)
     for one, fix in zip(seen, edits(script, seen), strict=True):
-        yield replace(_request(script, one), checked=_looked_at(walker, one), edits=fix)
+        yield replace(_request(script, one), checked=_looked_at(walker, one, starts), edits=fix)
     yield from walker.settings.values()
     yield from _kept_addresses(walker)
     yield from walker.embedded.values()
@@ -81,7 +84,7 @@ def _request(script: Script, one: Seen) -> Request:
     )
 
 
-def _looked_at(walker: Walker, one: Seen) -> Known:
+def _looked_at(walker: Walker, one: Seen, starts: list[int]) -> Known:
     """Whether somebody looks at a failure, or at the value later; an unused value harms nobody."""
     if one.checked != "no":
         return one.checked
@@ -89,9 +92,10 @@ def _looked_at(walker: Walker, one: Seen) -> Known:
     name = one.stored_in
     if name and walker.expander.tested.get(name, -1) > end:
         return "yes"
-    others = sorted(other.node.start_byte for other in walker.seen.values())
-    following = next((start for start in others if start > end), len(walker.script.data))
-    if any(end < at < following for at in walker.tests):
+    after = bisect.bisect_right(starts, end)
+    following = starts[after] if after < len(starts) else len(walker.script.data)
+    test = bisect.bisect_right(walker.tests, end)
+    if test < len(walker.tests) and walker.tests[test] < following:
         return "yes"
     used = walker.expander.used.get(name, -1) > end or name in walker.state.exported
     return "no" if name and used else "unknown"

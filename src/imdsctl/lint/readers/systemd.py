@@ -50,7 +50,7 @@ def _command(source: Source, start: int, name: str, value: str) -> Source:
     prefix = _PREFIX.match(value)
     skipped = prefix.end() if prefix else 0
     text = value[skipped:].replace("$$", "$").replace("%%", "%")
-    line = source.text.count("\n", 0, start) + 1
+    line = source.row(start)
     column = start + skipped - (source.text.rfind("\n", 0, start) + 1)
     # A leading dash says that a failure does not count, as `|| true` does.
     ignored = " || true" if "-" in value[:skipped] else ""
