@@ -1,0 +1,29 @@
+"""Words and choices that the rules about requests share."""
+
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from imdsctl.lint.facts import Fact, Request
+from imdsctl.model.verdict import Confidence
+
+TOKEN_URL: Final = "http://169.254.169.254/latest/api/token"  # noqa: S105 - an address
+HOW_TO_ASK: Final = (
+    "Ask for a token first (PUT /latest/api/token with X-aws-ec2-metadata-token-ttl-seconds) and "
+    "send it as X-aws-ec2-metadata-token."
+)
+
+
+def requests(facts: Iterable[Fact]) -> Iterator[Request]:
+    """The requests among the facts."""
+    return (fact for fact in facts if isinstance(fact, Request))
+
+
+def shown(request: Request) -> str:
+    """A request as a person would say it: `curl: GET /latest/meta-data/instance-id`."""
+    what = " ".join(one for one in (request.method, request.path or request.host) if one)
+    return f"{request.client}: {what}" if what else request.client
+
+
+def confidence(request: Request) -> Confidence:
+    """How sure it is that the request goes to the metadata service at all."""
+    return "high" if request.host else "medium"

@@ -1,0 +1,3 @@
+#!/bin/bash -e
+TOKEN=$(curl -sf -X PUT -H 'X-aws-ec2-metadata-token-ttl-seconds: 60' http://169.254.169.254/latest/api/token)
+curl -sf -H "X-aws-ec2-metadata-token: $TOKNE" http://169.254.169.254/latest/meta-data/instance-id
