@@ -58,6 +58,10 @@ class Source:
         """The character at a byte offset."""
         return len(self.data[:offset].decode("utf-8", "surrogatepass"))
 
+    def row(self, offset: int) -> int:
+        """The line of the text itself (from 1) at a character, for `embedded`."""
+        return bisect.bisect_right(self._starts, offset)
+
     def _position(self, offset: int) -> tuple[int, int]:
         row = bisect.bisect_right(self._starts, offset) - 1
         column = offset - self._starts[row] + 1 + self.indent
