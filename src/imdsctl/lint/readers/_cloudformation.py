@@ -32,7 +32,7 @@ def is_template(root: Node) -> bool:
         return True
     resources = root.get("Resources")
     return resources is not None and any(
-        _TYPE.match(value.string("Type")) for _, value in resources.pairs
+        _TYPE.match(value.string("Type")) for _, value in Template(root).resources()
     )
 
 
@@ -70,8 +70,12 @@ class Template:
     def resources(self) -> Iterator[tuple[Node, Node]]:
         """The resources, by the nodes of their names."""
         found = self.root.get("Resources")
-        if found is not None:
-            yield from ((key, value) for key, value in found.pairs if value.kind == "map")
+        for key, value in found.pairs if found is not None else ():
+            if value.kind == "map":
+                yield key, value
+            elif key.text.startswith("Fn::ForEach::") and len(value.items) == 3:  # noqa: PLR2004
+                # A loop: its name, its values, and the resources once for each of them.
+                yield from (pair for pair in value.items[2].pairs if pair[1].kind == "map")
 
     def value(self, node: Node, depth: int = 0) -> Any:
         """A value, as far as the template tells; None for AWS::NoValue."""

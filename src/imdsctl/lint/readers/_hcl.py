@@ -333,17 +333,31 @@ class Values:
         inner = node.named_children[0] if node.named_children else None
         if inner is None:
             return UNKNOWN
-        parts = [self.of(one, depth) for one in inner.named_children if one.is_named]
-        sign = next((child.type for child in inner.children if not child.is_named), "")
-        if any(isinstance(part, Unknown | Either) for part in parts):
+        # The grammar lays an operand's parts (a name and its steps) flat beside the sign.
+        at = next((n for n, child in enumerate(inner.children) if not child.is_named), None)
+        if at is None:
             return UNKNOWN
-        if inner.type == "unary_operation" and len(parts) == 1:
-            if sign == "!" and isinstance(parts[0], bool):
-                return not parts[0]
-            return -parts[0] if sign == "-" and isinstance(parts[0], int) else UNKNOWN
-        if len(parts) == 2 and sign in _SIGNS:  # noqa: PLR2004 - two sides
-            return _SIGNS[sign](*parts)
-        return UNKNOWN
+        sign = inner.children[at].type
+        sides = [
+            self._operand(side, depth) for side in (inner.children[:at], inner.children[at + 1 :])
+        ]
+        if inner.type == "unary_operation":
+            value = sides[1]
+            if sign == "!" and isinstance(value, bool):
+                return not value
+            return -value if sign == "-" and type(value) is int else UNKNOWN
+        if sign not in _SIGNS or any(isinstance(side, Unknown | Either) for side in sides):
+            return UNKNOWN
+        return _SIGNS[sign](*sides)
+
+    def _operand(self, children: list[Node], depth: int) -> Any:
+        if not children:
+            return UNKNOWN
+        if children[0].type == "variable_expr":
+            return self._traversal(children, depth)
+        if children[0].type in ("binary_operation", "unary_operation"):
+            return UNKNOWN
+        return self._steps(self.of(children[0], depth), children[1:], depth)
 
     def _call(self, node: Node, depth: int) -> Any:
         name = _text(node.named_children[0]) if node.named_children else ""

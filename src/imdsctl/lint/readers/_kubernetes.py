@@ -19,7 +19,8 @@ from imdsctl.lint.source import Source
 
 SETTINGS: Final = frozenset({
     "AWS_EC2_METADATA_DISABLED", "AWS_EC2_METADATA_V1_DISABLED",
-    "AWS_EC2_METADATA_SERVICE_ENDPOINT", "AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE", "AWS_METADATA_SERVICE_TIMEOUT",
+    "AWS_EC2_METADATA_SERVICE_ENDPOINT", "AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE",
+    "AWS_METADATA_SERVICE_TIMEOUT",
     "AWS_METADATA_SERVICE_NUM_ATTEMPTS", "ECS_AWSVPC_BLOCK_IMDS", "HTTP_PROXY", "http_proxy",
 })  # fmt: skip
 """Variables of the SDKs and the ECS agent that have to do with the metadata service."""
@@ -27,9 +28,6 @@ SHELLS: Final = {
     "sh": "shell", "bash": "shell", "ash": "shell", "dash": "shell", "zsh": "shell",
     "python": "python", "python3": "python", "pwsh": "powershell", "powershell": "powershell",
 }  # fmt: skip
-_KARPENTER: Final = (
-    "Karpenter requires tokens by default (EC2NodeClass, spec.metadataOptions.httpTokens)"
-)
 _CAPA: Final = {
     "AWSMachineTemplate": (("spec", "template", "spec"), "instanceMetadataOptions"),
     "AWSMachine": (("spec",), "instanceMetadataOptions"),
@@ -46,9 +44,9 @@ def read(source: Source, root: Node) -> Iterator[Fact | Source]:
         for one in items.items if items is not None else ():
             yield from read(source, one)
     elif kind in ("EC2NodeClass", "AWSNodeTemplate"):
-        yield from _karpenter(source, root)
+        yield from _karpenter(source, root, ("spec",))
     elif kind == "Provisioner" and "karpenter" in group:
-        yield from _options(source, root, ("spec", "provider"), "metadataOptions", _KARPENTER)
+        yield from _karpenter(source, root, ("spec", "provider"))
     elif group == "eksctl.io":
         yield from _eksctl(source, root)
     elif kind == "InstanceGroup" and group == "kops.k8s.io":
@@ -98,13 +96,16 @@ def _options(source: Source, root: Node, path: tuple[str, ...], name: str, inher
         yield from _launch.user_data(carrier, f"userData of {_name(root)}")
 
 
-def _karpenter(source: Source, root: Node) -> Iterator[Fact | Source]:
-    stable = root.string("apiVersion").endswith("/v1")
-    for fact in _options(source, root, ("spec",), "metadataOptions", _KARPENTER):
-        if isinstance(fact, Launch) and not stable:
-            # Before v1 the default of the hop limit is 2.
-            options = {"http_put_response_hop_limit": 2, **fact.options}
-            yield replace(fact, options=options)
+def _karpenter(source: Source, root: Node, path: tuple[str, ...]) -> Iterator[Fact | Source]:
+    """A node class with Karpenter's defaults: tokens required, and since v1 a hop limit of 1."""
+    hops = 1 if root.string("apiVersion").endswith("/v1") else 2
+    for fact in _options(source, root, path, "metadataOptions", ""):
+        if isinstance(fact, Launch):
+            options: dict[str, str | int | None] = {
+                "http_tokens": "required",
+                "http_put_response_hop_limit": hops,
+            }
+            yield replace(fact, options=options | fact.options)
         else:
             yield fact
 

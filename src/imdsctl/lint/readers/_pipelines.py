@@ -7,11 +7,12 @@ from collections.abc import Iterator
 
 from imdsctl.lint.facts import Edit, Fact, Launch, Setting
 from imdsctl.lint.kinds import kind_of
-from imdsctl.lint.readers import _edits, _kubernetes, _tree
+from imdsctl.lint.readers import _edits, _kubernetes, _launch, _tree
 from imdsctl.lint.readers._launch import Options
 from imdsctl.lint.readers._tree import Lines, Node
 from imdsctl.lint.source import Source
 
+_VALUES = ("metadataoptions", "instancemetadataoptions", "instancemetadata")
 _LISTS = ("script", "before_script", "after_script", "commands")
 
 
@@ -32,8 +33,28 @@ def read(source: Source, root: Node) -> Iterator[Fact | Source]:
                 yield from _lines(source, found, key)
         for key in ("env", "environment", "variables"):
             yield from _environment(source, node.get(key))
+        yield from _options(source, node)
         if node.get("image") is not None and node.get("command") is not None:
             yield from _kubernetes.command(source, node, "command")
+
+
+def _options(source: Source, node: Node) -> Iterator[Fact]:
+    """Metadata options in values that something else is made from, a Helm chart's say."""
+    for key, options in node.pairs:
+        name = key.text.lower().replace("_", "")
+        if name not in _VALUES or options.kind != "map":
+            continue
+        found = Options()
+        edits: tuple[Edit, ...] = ()
+        for one, value in options.pairs:
+            member = _launch.member(one.text)
+            if member and value.kind == "scalar" and "{{" not in value.text:
+                found.put(member, value.plain, _tree.place(source, value))
+                if member == "http_tokens" and value.text == "optional":
+                    edits = _edits.in_place(source, value, "required")
+        if "http_tokens" in found.values:
+            yield Launch(place=_tree.place(source, key), what=key.text, name="", edits=edits,
+                         options=found.values, members=found.members, complete=False)  # fmt: skip
 
 
 def _lines(source: Source, node: Node, inside: str) -> Iterator[Source]:

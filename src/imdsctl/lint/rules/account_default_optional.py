@@ -43,8 +43,8 @@ def _check(_source: Source, facts: Iterable[Fact]) -> Iterator[Said]:
 
 RULE = Rule(
     title="The account default allows IMDSv1",
-    why="Every launch in the Region that says nothing of tokens takes the account's default, and "
-    "it counts for more than the image: `optional` makes instances of Amazon Linux 2023 allow IMDSv1.",
+    why="Every launch in the Region that says nothing of tokens takes the default of the account; "
+    "it wins over the image: `optional` makes instances of Amazon Linux 2023 allow IMDSv1.",
     severity="error",
     check=_check,
     source="EC2 User Guide, “Configure the instance metadata options”, table of the order of "

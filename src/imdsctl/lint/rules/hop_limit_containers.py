@@ -33,8 +33,6 @@ def _is_one_by_default(launch: Launch) -> bool:
         or not launch.has_options
     ):
         return False
-    if launch.what == "EC2NodeClass":
-        return True
     return launch.options.get("http_tokens") == "required" and not launch.inherited
 
 
