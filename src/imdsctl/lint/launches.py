@@ -40,4 +40,4 @@ def certainty(launch: Launch, *options: str) -> Confidence:
 
 def changeable(launch: Launch, option: str) -> str:
     """Words for a value that whoever uses the file may change."""
-    return " by default, or in one branch of a condition," if option in launch.assumed else ""
+    return ", by default or in one branch of a condition," if option in launch.assumed else ""

@@ -14,7 +14,7 @@ from imdsctl.lint.facts import Edit, Fact, Known, Launch
 from imdsctl.lint.readers import _edits, _folder, _hcl, _resources
 from imdsctl.lint.readers._hcl import Block, Either, Unknown
 from imdsctl.lint.readers._launch import Options, containers_in, image_inherits, member
-from imdsctl.lint.readers._module import SUFFIXES, Module
+from imdsctl.lint.readers._module import SUFFIXES, Module, raw
 from imdsctl.lint.source import Source
 
 _META: Final = frozenset({"source", "version", "count", "for_each", "providers", "depends_on"})
@@ -185,7 +185,7 @@ def _registered(source: Source, module: Module, block: Block, known: _Registry) 
             found.take(value, where, assumed=defaulted)
             found.members |= spots(source, said)
             edits = literal(source, said, "http_tokens")
-    words = " ".join(_resources.raw(module, one) for one in block.attributes.values())
+    words = " ".join(raw(one) for one in block.attributes.values())
     user_data = "yes" if block.attributes.keys() & set(_resources.USER_DATA) else "no"
     yield Launch(place=place, what="module", name=name, options=found.values, members=found.members,
                  complete=complete, containers=_or(known.containers, containers_in(words)),

@@ -19,6 +19,10 @@ from tree_sitter import Language, Node, Parser, Tree
 from imdsctl.lint.readers import _tree
 
 _DEEPEST: Final = 60
+_LARGEST: Final = 2**20
+"""Characters of a text that is put together."""
+_MOST: Final = 5_000
+"""Parts of a value that a function takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,13 +216,16 @@ class Values:
         pieces = list(template_pieces(text))
         if len(pieces) == 1 and pieces[0][0] == "${":
             return self.snippet(pieces[0][1], depth)
-        joined = ""
+        parts, size = [], 0
         for mark, piece in pieces:
             value = piece if not mark else self.snippet(piece, depth) if mark == "${" else UNKNOWN
             if not isinstance(value, str | int | float) or isinstance(value, bool):
                 return UNKNOWN
-            joined += str(value)
-        return joined
+            parts.append(str(value))
+            size += len(parts[-1])
+            if size > _LARGEST:
+                return UNKNOWN
+        return "".join(parts)
 
     def snippet(self, expression: str, depth: int = 0) -> Any:
         """The value of the text of an expression."""
@@ -348,6 +355,8 @@ class Values:
             return -value if sign == "-" and type(value) is int else UNKNOWN
         if sign not in _SIGNS or any(isinstance(side, Unknown | Either) for side in sides):
             return UNKNOWN
+        if not small(sides):
+            return UNKNOWN
         return _SIGNS[sign](*sides)
 
     def _operand(self, children: list[Node], depth: int) -> Any:
@@ -374,7 +383,7 @@ class Values:
             text = self.read(given[0], name)
             return UNKNOWN if text is None else text
         function = _FUNCTIONS.get(name)
-        if function is None or not given:
+        if function is None or not given or not small(given):
             return UNKNOWN
         try:
             return function(given)
@@ -400,12 +409,36 @@ _SIGNS: Final[dict[str, Callable[[Any, Any], Any]]] = {
 
 
 def either(*values: Any) -> Any:
-    """One of these; the value itself where they are the same, Unknown where one is."""
+    """One of these; the value itself where they are the same."""
+    if not small(values):
+        return UNKNOWN
     flat = [
         one for value in values for one in (value.values if isinstance(value, Either) else (value,))
     ]
     distinct = [one for index, one in enumerate(flat) if one not in flat[:index]]
     return distinct[0] if len(distinct) == 1 else Either(tuple(distinct))
+
+
+def small(value: Any) -> bool:
+    """Whether a value is of a size that a template's values have.
+
+    Values share their parts, so a few lines can make one whose size has no end.
+    """
+    pending, left = [value], _MOST
+    while pending and left > 0:
+        one = pending.pop()
+        if isinstance(one, list | tuple):
+            left -= len(one)
+            pending += one[:left] if left > 0 else ()
+        elif isinstance(one, dict):
+            left -= len(one)
+            pending += one.values()
+        elif isinstance(one, Either):
+            pending += one.values
+        elif isinstance(one, str):
+            left -= len(one) // 1000
+        left -= 1
+    return left > 0
 
 
 def _merge(given: list[Any]) -> Any:

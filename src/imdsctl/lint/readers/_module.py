@@ -1,16 +1,18 @@
 """A Terraform module: what its names mean, from all the files of its folder."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
-from imdsctl.lint.readers import _folder, _hcl
+from imdsctl.lint.readers import _folder, _hcl, _tree
 from imdsctl.lint.readers._hcl import UNKNOWN, Attribute, Block, Unknown, Values
 
 SUFFIXES: Final = (".tf", ".tofu", ".tf.json")
+_DEEPEST: Final = 25
+"""Locals and variables that stand for each other; more than this is no configuration."""
 VARIABLES: Final = (".tfvars", ".tfvars.json")
 _AUTOMATIC: Final = re.compile(
     r"(?:^|/)(?:terraform\.tfvars|[^/]*\.auto\.(?:tfvars|pkrvars))(?:\.json|\.hcl)?$"
@@ -97,18 +99,49 @@ class Module:
 
     def blocks(self, kind: str, *labels: str) -> Iterator[Block]:
         """Blocks of a type, with these first labels, this file's first."""
-        for block in self.own.blocks:
-            if block.type == kind and block.labels[: len(labels)] == labels:
+        key = (kind, labels[:1])
+        for block in self._own_index.get(key, ()):
+            if block.labels[: len(labels)] == labels:
                 yield block
-        for block in self._others:
-            if block.type == kind and block.labels[: len(labels)] == labels:
+        # The other files are only read where this one is not enough.
+        for block in self._other_index.get(key, ()):
+            if block.labels[: len(labels)] == labels:
                 yield block
 
     @cached_property
-    def _others(self) -> list[Block]:
-        return [
-            one for path, block in self.files.items() if path != self.path for one in block.blocks
-        ]
+    def _own_index(self) -> dict[tuple[str, tuple[str, ...]], list[Block]]:
+        return _index(self.own.blocks)
+
+    @cached_property
+    def _other_index(self) -> dict[tuple[str, tuple[str, ...]], list[Block]]:
+        others = (block for path, block in self.files.items() if path != self.path)
+        return _index(one for block in others for one in block.blocks)
+
+    @cached_property
+    def container_templates(self) -> frozenset[str]:
+        """Launch templates that node groups, capacity providers and compute environments name."""
+        found: set[str] = set()
+        for kind in ("aws_eks_node_group", "aws_batch_compute_environment"):
+            for block in self.blocks("resource", kind):
+                found.update(_TEMPLATE.findall(self.words(block)))
+        for provider in self.blocks("resource", "aws_ecs_capacity_provider"):
+            for group in re.findall(r"\baws_autoscaling_group\.(\w+)", self.words(provider)):
+                for block in self.blocks("resource", "aws_autoscaling_group", group):
+                    found.update(_TEMPLATE.findall(self.words(block)))
+        return frozenset(found)
+
+    def words(self, block: Block) -> str:
+        """All that a block's expressions say, and what they read, in one text."""
+        return "\n".join(self._words(block))
+
+    def _words(self, block: Block) -> Iterator[str]:
+        for attribute in block.attributes.values():
+            before = len(self.reads)
+            self.values.of(attribute.value)
+            yield raw(attribute)
+            yield from (read.text for read in self.reads[before:])
+        for inner in block.blocks:
+            yield from self._words(inner)
 
     def _read(self, name: str, function: str) -> str | None:
         if self.folder is None:
@@ -126,7 +159,7 @@ class Module:
             return Unknown(".".join([name, *(str(step) for step in steps)]))
         key = f"{name}.{steps[0]}"
         if key not in self._known:
-            if key in self._busy:
+            if key in self._busy or len(self._busy) > _DEEPEST:
                 return UNKNOWN
             self._busy.add(key)
             before, self.defaulted = self.defaulted, False
@@ -161,6 +194,27 @@ class Module:
         if self.arguments is None:
             found += [_filled(value, defaults) for value in perhaps.get(name, ())]
         return _hcl.either(*found) if found else UNKNOWN
+
+
+_TEMPLATE: Final = re.compile(r"\baws_launch_(?:template|configuration)\.\w+")
+
+
+def _index(blocks: Iterable[Block]) -> dict[tuple[str, tuple[str, ...]], list[Block]]:
+    """Blocks by their type, and by their type and first label."""
+    found: dict[tuple[str, tuple[str, ...]], list[Block]] = {}
+    for block in blocks:
+        found.setdefault((block.type, ()), []).append(block)
+        if block.labels:
+            found.setdefault((block.type, block.labels[:1]), []).append(block)
+    return found
+
+
+def raw(attribute: Attribute) -> str:
+    """An expression as it is written, the ends of lines in strings as such."""
+    if isinstance(attribute.value, _tree.Node):
+        return " ".join(node.text for node in _tree.walk(attribute.value))
+    text = (attribute.value.text or b"").decode("utf-8", "replace")
+    return text.replace("\\n", "\n")
 
 
 def _filled(value: Any, defaults: Any) -> Any:

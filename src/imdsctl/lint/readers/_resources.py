@@ -9,7 +9,7 @@ from imdsctl.lint.facts import Edit, Fact, Known, Launch, Place, Setting
 from imdsctl.lint.readers import _edits, _launch, _tree
 from imdsctl.lint.readers._hcl import Attribute, Block, Either, Unknown
 from imdsctl.lint.readers._launch import Options
-from imdsctl.lint.readers._module import Module
+from imdsctl.lint.readers._module import Module, raw
 from imdsctl.lint.source import Source
 
 _HOLDERS: Final = {
@@ -123,7 +123,7 @@ def _with_options(source: Source, module: Module, block: Block, name: str) -> La
     template = _template(module, block)
     address = f"{kind}.{label}"
     containers = _launch.containers_in(evidence)
-    if address in _container_templates(module):
+    if address in module.container_templates:
         containers = "yes"
     launch = Launch(
         place=place_of(source, block),
@@ -213,14 +213,6 @@ def _user_data(module: Module, block: Block) -> Known:
     return "no"
 
 
-def raw(module: Module, attribute: Attribute) -> str:
-    """An expression as it is written."""
-    del module
-    if isinstance(attribute.value, _tree.Node):
-        return " ".join(node.text for node in _tree.walk(attribute.value))
-    return (attribute.value.text or b"").decode("utf-8", "replace")
-
-
 _REFERENCE: Final = re.compile(
     r"\b(?:(data)\.)?(aws_\w+|template_\w+|cloudinit_config|local)\.(\w+)"
 )
@@ -235,7 +227,7 @@ def _evidence(module: Module, block: Block) -> str:
             continue
         before = len(module.reads)
         value = module.values.of(attribute.value)
-        text = raw(module, attribute)
+        text = raw(attribute)
         words += [text, value if isinstance(value, str) else ""]
         words += [read.text for read in module.reads[before:]]
         words += list(_referred(module, text))
@@ -249,24 +241,14 @@ def _referred(module: Module, text: str, depth: int = 0) -> Iterator[str]:
         if kind == "local":
             for block in module.blocks("locals"):
                 if attribute := block.attributes.get(name):
-                    yield raw(module, attribute)
+                    yield raw(attribute)
         elif data:
             found = module.blocks("data", kind, name)
         for block in found:
-            for words in _all_raw(module, block):
-                yield words
-                if depth < 1:
-                    yield from _referred(module, words, depth + 1)
-
-
-def _all_raw(module: Module, block: Block) -> Iterator[str]:
-    for attribute in block.attributes.values():
-        before = len(module.reads)
-        module.values.of(attribute.value)
-        yield raw(module, attribute)
-        yield from (read.text for read in module.reads[before:])
-    for inner in block.blocks:
-        yield from _all_raw(module, inner)
+            words = module.words(block)
+            yield words
+            if depth < 1:
+                yield from _referred(module, words, depth + 1)
 
 
 def _template(module: Module, block: Block) -> str:
@@ -276,39 +258,19 @@ def _template(module: Module, block: Block) -> str:
         if attribute is not None and block.json is None:
             value = module.values.of(attribute.value)
             if value not in (None, ""):
-                return _address(raw(module, attribute))
+                return _address(raw(attribute))
         for one in block.nested(name):
-            words = " ".join(_all_raw(module, one))
+            words = module.words(one)
             return _address(words)
     for dynamic in block.nested("dynamic"):
         if dynamic.labels and dynamic.labels[0] in _NAMES_TEMPLATE:
-            return _address(" ".join(_all_raw(module, dynamic)))
+            return _address(module.words(dynamic))
     return ""
 
 
 def _address(words: str) -> str:
     found = re.search(r"\baws_launch_(?:template|configuration)\.\w+", words)
     return found[0] if found else "another file's"
-
-
-def _container_templates(module: Module) -> set[str]:
-    """Launch templates that node groups, capacity providers and compute environments name."""
-    found: set[str] = set()
-    groups: set[str] = set()
-    for block in (*module.own.blocks, *module._others):  # noqa: SLF001 - of the same room
-        kind = block.labels[0] if block.type == "resource" and block.labels else ""
-        if kind in ("aws_eks_node_group", "aws_batch_compute_environment"):
-            found.update(
-                re.findall(r"\baws_launch_template\.\w+", " ".join(_all_raw(module, block)))
-            )
-        elif kind == "aws_ecs_capacity_provider":
-            words = " ".join(_all_raw(module, block))
-            groups.update(re.findall(r"\baws_autoscaling_group\.(\w+)", words))
-    for group in groups:
-        for block in module.blocks("resource", "aws_autoscaling_group", group):
-            words = " ".join(_all_raw(module, block))
-            found.update(re.findall(r"\baws_launch_(?:template|configuration)\.\w+", words))
-    return found
 
 
 def _inherited(module: Module, block: Block, evidence: str) -> str:
@@ -422,7 +384,7 @@ def _specified(key: str) -> Callable[[Source, Module, Block], Iterator[Fact]]:
         if found or template:
             yield Launch(place=where, what=block.labels[0], name=".".join(block.labels),
                          has_options=False, containers="unknown",
-                         template=_address(" ".join(_all_raw(module, block))) if template else "",
+                         template=_address(module.words(block)) if template else "",
                          )  # fmt: skip
 
     return read

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, Final
 
 from tree_sitter import Node, Tree
@@ -114,7 +113,7 @@ def _owner(node: Node) -> tuple[str, str]:
 def _of_block(source: Source, module: Module, block: Block, owner: str) -> Iterator[Source]:
     for name, attribute in block.attributes.items():
         if name in _USER_DATA or (block.type == "source" and name.startswith("user_data")):
-            yield from _files(module, attribute, f"{name} of {owner}")
+            yield from _files(source, module, attribute, f"{name} of {owner}")
             yield from _quoted(source, module, attribute, name, owner)
         elif name == "inline" and block.type == "provisioner":
             yield from _inline(source, module, attribute, owner)
@@ -137,25 +136,21 @@ def _of_json_provisioner(
             yield from _of_block(source, module, one, owner)
 
 
-def _files(module: Module, attribute: Attribute, inside: str) -> Iterator[Source]:
-    """The scripts in files that an expression reads."""
+def _files(source: Source, module: Module, attribute: Attribute, inside: str) -> Iterator[Source]:
+    """The scripts in files that an expression reads, unless they are files that lint reads itself.
+
+    They have no lines here, so all of their lines are that of the expression.
+    """
     module.reads.clear()
     module.values.of(attribute.value)
-    seen: set[Path] = set()
-    for found in module.reads:
-        if found.path in seen:
+    start = attribute.start
+    row = source.row(start if isinstance(attribute.value, _tree.Node) else source.characters(start))
+    for name, found in {read.path: read for read in module.reads}.items():
+        if kind_of(name.name, found.text) is not None:
             continue
-        seen.add(found.path)
         text = module.values.rendered(found.text) if found.template else found.text
-        lines = tuple(range(1, text.count("\n") + 2))
-        kind = kind_of(found.path.name, text)
-        where = f"{inside} ({Path(module.path).name})"
-        carrier = Source(str(found.path), "user-data", text, inside=where, lines=lines)
-        if kind not in (None, "user-data", "terraform", "yaml", "json"):
-            yield Source(str(found.path), str(kind), text, inside=where, lines=lines)
-        else:
-            for one in _launch.user_data(carrier, ""):
-                yield Source(one.path, one.kind, one.text, where, one.lines, one.indent)
+        lines = Lines(text, (row,) * (text.count("\n") + 1))
+        yield from _launch.user_data(lines.as_source(source), f"{inside} ({name.name})")
 
 
 def _quoted(

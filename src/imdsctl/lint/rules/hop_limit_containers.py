@@ -37,11 +37,11 @@ def _is_one_by_default(launch: Launch) -> bool:
 
 
 def _near(launch: Launch, *, written: bool) -> Said:
-    said = "has a hop limit of 1" if written else "says no hop limit, which makes it 1,"
+    said = "has a hop limit of 1:" if written else "says no hop limit, which makes it 1:"
     wanted = launch.what in _ON_PURPOSE
     return Said(
         place=place_of(launch, _OPTION),
-        message=f"{called(launch)} launches hosts of containers and {said} so containers behind a "
+        message=f"{called(launch)} launches hosts of containers and {said} containers behind a "
         "bridge or in a pod's own network get no answer to their token requests"
         + ("; that may be meant, to keep pods from the node's role" if wanted else ""),
         fix="set the hop limit to 2 if containers need the metadata service",
