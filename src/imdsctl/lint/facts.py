@@ -89,6 +89,15 @@ class Launch:
         containers: whether it launches hosts of containers (EKS, ECS, docker in its user data).
         user_data: whether it has any.
         edits: what makes it V2 only, where that is safe to say.
+        makes: what comes of it: an instance, an image (its only option is `imds_support`), or the
+            default of an account and Region.
+        members: where each option stands, where that can be told.
+        assumed: options whose value is a default, or one branch of a condition, that whoever uses
+            the file may change.
+        inherited: why a launch that says no token option is V2 only all the same (the image, the
+            account default of the same module, the tool's own default); empty where nothing tells.
+        template: the launch template, or launch configuration, that it names.
+        hop_edits: what makes its hop limit 2, where that is safe to say.
     """
 
     place: Place
@@ -101,6 +110,12 @@ class Launch:
     containers: Known = "unknown"
     user_data: Known = "unknown"
     edits: tuple[Edit, ...] = ()
+    makes: Literal["instance", "image", "default"] = "instance"
+    members: dict[str, Place] = field(default_factory=dict)
+    assumed: frozenset[str] = frozenset()
+    inherited: str = ""
+    template: str = ""
+    hop_edits: tuple[Edit, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,7 +15,7 @@ _BY_SUFFIX: Final = {
     ".service": "systemd", ".timer": "systemd", ".socket": "systemd",
     ".yaml": "yaml", ".yml": "yaml", ".json": "json", ".template": "yaml",
     ".csproj": "msbuild", ".fsproj": "msbuild", ".vbproj": "msbuild", ".props": "msbuild",
-    ".gemspec": "gemspec",
+    ".gemspec": "gemspec", ".tftpl": "template", ".tpl": "template", ".tmpl": "template",
 }  # fmt: skip
 _BY_NAME: Final = {
     "dockerfile": "dockerfile", "containerfile": "dockerfile",
@@ -36,6 +36,7 @@ _USER_DATA: Final = (
     "#cloud-config", "#cloud-boothook", "#include", "MIME-Version:", "Content-Type: multipart/",
     "<powershell>",
 )  # fmt: skip
+_TEMPLATES: Final = (".tftpl", ".tpl", ".tmpl")
 _SHEBANG: Final = re.compile(r"#!\s*(?:\S*/env\s+(?:-S\s+)?)?(?:\S*/)?([a-z]+)")
 _INTERPRETERS: Final = {
     "sh": "shell", "bash": "shell", "dash": "shell", "ksh": "shell", "zsh": "shell", "ash": "shell",
@@ -57,7 +58,7 @@ def kind_of(path: str, text: str) -> str | None:
         return "requirements"
     if re.match(r"(?:dockerfile|containerfile)[.-]|.*\.dockerfile$", name):
         return "dockerfile"
-    if text.startswith(_USER_DATA):
+    if text.startswith(_USER_DATA) and not name.endswith(_TEMPLATES):
         return "user-data"
     if name.endswith((".pkr.hcl", ".pkr.json")):
         return "packer"

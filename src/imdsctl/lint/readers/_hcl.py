@@ -1,0 +1,615 @@
+"""HCL as blocks, attributes and expressions, and the values of expressions as far as text tells.
+
+Native syntax comes from tree-sitter's grammar; HCL's JSON syntax (`.tf.json`, `.pkr.json`) is
+brought into the same shape, where a string is a template ("JSON Configuration Syntax", Terraform
+documentation). Nothing is run: what only a run would tell is `Unknown`.
+"""
+
+import base64
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any, Final
+
+import tree_sitter_hcl
+from tree_sitter import Language, Node, Parser, Tree
+
+from imdsctl.lint.readers import _tree
+
+_DEEPEST: Final = 60
+_LARGEST: Final = 2**20
+"""Characters of a text that is put together."""
+_MOST: Final = 5_000
+"""Parts of a value that a function takes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """A value that the text does not tell; `name` is what it refers to, if that is all there is."""
+
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Either:
+    """One of several values, by a condition that the text does not tell."""
+
+    values: tuple[Any, ...]
+
+
+UNKNOWN: Final = Unknown()
+Expression = Node | _tree.Node
+
+
+@dataclass(slots=True)
+class Attribute:
+    """`name = value`, by byte offsets (character offsets in JSON syntax)."""
+
+    name: str
+    value: Expression
+    start: int
+    end: int
+
+
+@dataclass(slots=True)
+class Block:
+    """`type "label" { … }`, or a whole file, with no type."""
+
+    type: str = ""
+    labels: tuple[str, ...] = ()
+    start: int = 0
+    end: int = 0
+    brace: int = 0
+    attributes: dict[str, Attribute] = field(default_factory=dict)
+    blocks: list["Block"] = field(default_factory=list)
+    json: _tree.Node | None = None
+
+    def nested(self, kind: str) -> Iterator["Block"]:
+        """The blocks of a type; in JSON syntax also the attribute that may be one."""
+        yield from (block for block in self.blocks if block.type == kind)
+        if self.json is not None and (found := self.attributes.get(kind)):
+            assert isinstance(found.value, _tree.Node)
+            for one in found.value.items or (found.value,):
+                if one.kind == "map":
+                    yield _json_block(kind, (), one)
+
+
+@cache
+def _language() -> Language:
+    return Language(tree_sitter_hcl.language())
+
+
+def parse(data: bytes) -> Tree:
+    """The syntax tree of a text in native syntax."""
+    return Parser(_language()).parse(data)
+
+
+def body(root: Node, depth: int = 0) -> Block:
+    """The blocks and attributes of a file's root, or of a block's body."""
+    found = Block(start=root.start_byte, end=root.end_byte)
+    for child in root.named_children:
+        if child.type == "body":
+            inner = body(child, depth)
+            found.attributes |= inner.attributes
+            found.blocks += inner.blocks
+        elif child.type == "attribute" and (attribute := _attribute(child)):
+            found.attributes[attribute.name] = attribute
+        elif child.type == "block" and depth < _DEEPEST and (block := _block(child, depth)):
+            found.blocks.append(block)
+    return found
+
+
+def _attribute(node: Node) -> Attribute | None:
+    children = node.named_children
+    if len(children) < 2 or children[0].type != "identifier":  # noqa: PLR2004 - name and value
+        return None
+    return Attribute(_text(children[0]), children[1], node.start_byte, node.end_byte)
+
+
+def _block(node: Node, depth: int) -> Block | None:
+    kind, labels, brace = "", list[str](), node.start_byte
+    inner: Block | None = None
+    for child in node.children:
+        if child.type == "identifier" and not kind:
+            kind = _text(child)
+        elif child.type in ("identifier", "string_lit"):
+            labels.append(_text(child).strip('"'))
+        elif child.type == "block_start":
+            brace = child.end_byte
+        elif child.type == "body":
+            inner = body(child, depth + 1)
+    if not kind:
+        return None
+    found = inner or Block()
+    found.type, found.labels, found.brace = kind, tuple(labels), brace
+    found.start, found.end = node.start_byte, node.end_byte
+    return found
+
+
+_LABELS: Final = {"resource": 2, "data": 2, "variable": 1, "module": 1, "source": 2, "provider": 1,
+                  "output": 1, "ephemeral": 2}  # fmt: skip
+
+
+def json_body(root: _tree.Node) -> Block:
+    """A file in JSON syntax as blocks."""
+    found = Block(end=root.end, json=root)
+    for key, value in root.pairs:
+        for one in value.items or (value,):
+            found.blocks += _labelled(key.text, (), one, _LABELS.get(key.text, 0))
+    return found
+
+
+def _labelled(kind: str, labels: tuple[str, ...], node: _tree.Node, left: int) -> Iterator[Block]:
+    if left == 0:
+        if node.kind == "map":
+            yield _json_block(kind, labels, node)
+        return
+    for key, value in node.pairs:
+        for one in value.items or (value,):
+            yield from _labelled(kind, (*labels, key.text), one, left - 1)
+
+
+def _json_block(kind: str, labels: tuple[str, ...], node: _tree.Node) -> Block:
+    block = Block(kind, labels, node.start, node.end, node.start + 1, json=node)
+    for key, value in node.pairs:
+        block.attributes[key.text] = Attribute(key.text, value, key.start, value.end)
+    for dynamic in (value for key, value in node.pairs if key.text == "dynamic"):
+        for holder in dynamic.items or (dynamic,):
+            for key, value in holder.pairs:
+                for one in value.items or (value,):
+                    block.blocks.append(_json_block("dynamic", (key.text,), one))
+    return block
+
+
+def _text(node: Node) -> str:
+    return (node.text or b"").decode("utf-8", "replace")
+
+
+Lookup = Callable[[str, tuple[Any, ...]], Any]
+"""What a name with its first steps means (`var`, `("x",)`), `Unknown` where nobody knows."""
+
+
+class Values:
+    """The values of expressions.
+
+    Args:
+        lookup: what the names in them mean.
+        read: the text of a file by its path and the function that reads it (`file`,
+            `templatefile`, `filebase64`), None where it cannot be read.
+        names: names that are bound here (`each`, a dynamic block's iterator).
+    """
+
+    def __init__(
+        self,
+        lookup: Lookup,
+        read: Callable[[str, str], str | None] = lambda _name, _function: None,
+        names: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.lookup, self.read, self.names = lookup, read, names or {}
+
+    def bound(self, names: Mapping[str, Any]) -> "Values":
+        """The same with more names bound."""
+        return Values(self.lookup, self.read, {**self.names, **names})
+
+    def of(self, expression: Expression, depth: int = 0) -> Any:
+        """Text, number, truth, None, list, dict, `Either` or `Unknown`."""
+        if depth > _DEEPEST:
+            return UNKNOWN
+        if isinstance(expression, _tree.Node):
+            return self._of_json(expression, depth)
+        handler = _HANDLERS.get(expression.type)
+        return handler(self, expression, depth + 1) if handler else UNKNOWN
+
+    def _of_json(self, node: _tree.Node, depth: int) -> Any:
+        if node.kind == "map":
+            return {key.text: self.of(value, depth + 1) for key, value in node.pairs}
+        if node.kind == "list":
+            return [self.of(value, depth + 1) for value in node.items]
+        if node.style and ("${" in node.text or "%{" in node.text):
+            return self.template(node.text, depth + 1)
+        return node.plain
+
+    def template(self, text: str, depth: int = 0) -> Any:
+        """The value of a template's text; that of the expression if it is nothing else."""
+        pieces = list(template_pieces(text))
+        if len(pieces) == 1 and pieces[0][0] == "${":
+            return self.snippet(pieces[0][1], depth)
+        parts, size = [], 0
+        for mark, piece in pieces:
+            value = piece if not mark else self.snippet(piece, depth) if mark == "${" else UNKNOWN
+            if not isinstance(value, str | int | float) or isinstance(value, bool):
+                return UNKNOWN
+            parts.append(str(value))
+            size += len(parts[-1])
+            if size > _LARGEST:
+                return UNKNOWN
+        return "".join(parts)
+
+    def snippet(self, expression: str, depth: int = 0) -> Any:
+        """The value of the text of an expression."""
+        if depth > _DEEPEST:
+            return UNKNOWN
+        tree = parse(b"x = " + expression.encode("utf-8", "replace"))
+        attribute = body(tree.root_node).attributes.get("x")
+        if attribute is None or tree.root_node.has_error:
+            return UNKNOWN
+        return self.of(attribute.value, depth + 1)
+
+    def rendered(self, text: str, names: Mapping[str, Any] | None = None) -> str:
+        """A template with what is known put in, what is not as a word, line for line."""
+        scope = self.bound(names) if names else self
+        out = ""
+        for mark, piece in template_pieces(text):
+            if not mark:
+                out += piece
+                continue
+            value = scope.snippet(piece) if mark == "${" else ""
+            if isinstance(value, bool) or not isinstance(value, str | int | float):
+                value = _placeholder(piece)
+            out += str(value).replace("\n", " ") + "\n" * piece.count("\n")
+        return out
+
+    def _expression(self, node: Node, depth: int) -> Any:
+        children = [child for child in node.children if child.type != "comment"]
+        if children and children[0].type == "variable_expr":
+            return self._traversal(children, depth)
+        if not children:
+            return UNKNOWN
+        if children[0].type == "(":
+            return self.of(children[1], depth) if len(children) == 3 else UNKNOWN  # noqa: PLR2004
+        value = self.of(children[0], depth)
+        return self._steps(value, children[1:], depth)
+
+    def _traversal(self, children: list[Node], depth: int) -> Any:
+        name = _text(children[0])
+        steps: list[Any] = []
+        for child in children[1:]:
+            step = self._step(child, depth)
+            if step is UNKNOWN:
+                break
+            steps.append(step)
+        if name in self.names:
+            return into(self.names[name], steps)
+        value = self.lookup(name, tuple(steps))
+        if len(steps) < len(children) - 1:
+            return UNKNOWN
+        return value
+
+    def _step(self, node: Node, depth: int) -> Any:
+        if node.type == "get_attr":
+            return _text(node.named_children[-1]) if node.named_children else UNKNOWN
+        if node.type == "index":
+            for inner in node.named_children:
+                for child in inner.named_children:
+                    if child.type == "expression":
+                        found = self.of(child, depth)
+                        return found if isinstance(found, str | int) else UNKNOWN
+        return UNKNOWN
+
+    def _steps(self, value: Any, nodes: list[Node], depth: int) -> Any:
+        steps = [self._step(node, depth) for node in nodes]
+        return UNKNOWN if UNKNOWN in steps else into(value, steps)
+
+    def _literal(self, node: Node, depth: int) -> Any:
+        child = node.named_children[0] if node.named_children else None
+        text = _text(node)
+        if child is None or child.type == "bool_lit":
+            return {"true": True, "false": False}.get(text, UNKNOWN)
+        if child.type == "null_lit":
+            return None
+        if child.type == "numeric_lit":
+            return _number(text)
+        return unquoted(text)
+
+    def _quoted(self, node: Node, depth: int) -> Any:
+        inner = node.named_children[0] if node.named_children else None
+        if inner is None:
+            return UNKNOWN
+        if inner.type == "heredoc_template":
+            return self.template(heredoc(_text(inner))[0], depth)
+        return self.template(unquoted(_text(inner)), depth)
+
+    def _collection(self, node: Node, depth: int) -> Any:
+        holder = node.named_children[0] if node.named_children else None
+        if holder is None:
+            return UNKNOWN
+        if holder.type == "tuple":
+            return [
+                self.of(one, depth) for one in holder.named_children if one.type == "expression"
+            ]
+        found: dict[str, Any] = {}
+        for element in holder.named_children:
+            parts = [one for one in element.named_children if one.type == "expression"]
+            if element.type == "object_elem" and len(parts) == 2:  # noqa: PLR2004 - key and value
+                key = _text(parts[0]).strip('"() ')
+                found[key] = self.of(parts[1], depth)
+        return found
+
+    def _conditional(self, node: Node, depth: int) -> Any:
+        parts = [one for one in node.named_children if one.type == "expression"]
+        if len(parts) != 3:  # noqa: PLR2004 - condition and two branches
+            return UNKNOWN
+        condition = self.of(parts[0], depth)
+        if isinstance(condition, bool):
+            return self.of(parts[1] if condition else parts[2], depth)
+        return either(self.of(parts[1], depth), self.of(parts[2], depth))
+
+    def _operation(self, node: Node, depth: int) -> Any:
+        inner = node.named_children[0] if node.named_children else None
+        if inner is None:
+            return UNKNOWN
+        # The grammar lays an operand's parts (a name and its steps) flat beside the sign.
+        at = next((n for n, child in enumerate(inner.children) if not child.is_named), None)
+        if at is None:
+            return UNKNOWN
+        sign = inner.children[at].type
+        sides = [
+            self._operand(side, depth) for side in (inner.children[:at], inner.children[at + 1 :])
+        ]
+        if inner.type == "unary_operation":
+            value = sides[1]
+            if sign == "!" and isinstance(value, bool):
+                return not value
+            return -value if sign == "-" and type(value) is int else UNKNOWN
+        if sign not in _SIGNS or any(isinstance(side, Unknown | Either) for side in sides):
+            return UNKNOWN
+        if not small(sides):
+            return UNKNOWN
+        return _SIGNS[sign](*sides)
+
+    def _operand(self, children: list[Node], depth: int) -> Any:
+        if not children:
+            return UNKNOWN
+        if children[0].type == "variable_expr":
+            return self._traversal(children, depth)
+        if children[0].type in ("binary_operation", "unary_operation"):
+            return UNKNOWN
+        return self._steps(self.of(children[0], depth), children[1:], depth)
+
+    def _call(self, node: Node, depth: int) -> Any:
+        name = _text(node.named_children[0]) if node.named_children else ""
+        given: list[Any] = []
+        for child in node.named_children[1:]:
+            if child.type == "function_arguments":
+                given = [
+                    self.of(one, depth) for one in child.named_children if one.type == "expression"
+                ]
+        return self._called(name, given)
+
+    def _called(self, name: str, given: list[Any]) -> Any:
+        if name in ("file", "templatefile", "filebase64") and given and isinstance(given[0], str):
+            text = self.read(given[0], name)
+            return UNKNOWN if text is None else text
+        function = _FUNCTIONS.get(name)
+        if function is None or not given or not small(given):
+            return UNKNOWN
+        try:
+            return function(given)
+        except (TypeError, ValueError, KeyError, IndexError, AttributeError):
+            return UNKNOWN
+
+
+_HANDLERS: Final[dict[str, Callable[[Values, Node, int], Any]]] = {
+    "expression": Values._expression,  # noqa: SLF001 - the class's own table
+    "literal_value": Values._literal,  # noqa: SLF001
+    "template_expr": Values._quoted,  # noqa: SLF001
+    "collection_value": Values._collection,  # noqa: SLF001
+    "conditional": Values._conditional,  # noqa: SLF001
+    "operation": Values._operation,  # noqa: SLF001
+    "function_call": Values._call,  # noqa: SLF001
+}
+_SIGNS: Final[dict[str, Callable[[Any, Any], Any]]] = {
+    "==": lambda a, b: a == b,
+    "!=": lambda a, b: a != b,
+    "&&": lambda a, b: a and b,
+    "||": lambda a, b: a or b,
+}
+
+
+def either(*values: Any) -> Any:
+    """One of these; the value itself where they are the same."""
+    if not small(values):
+        return UNKNOWN
+    flat = [
+        one for value in values for one in (value.values if isinstance(value, Either) else (value,))
+    ]
+    distinct = [one for index, one in enumerate(flat) if one not in flat[:index]]
+    return distinct[0] if len(distinct) == 1 else Either(tuple(distinct))
+
+
+def small(value: Any) -> bool:
+    """Whether a value is of a size that a template's values have.
+
+    Values share their parts, so a few lines can make one whose size has no end.
+    """
+    pending, left = [value], _MOST
+    while pending and left > 0:
+        one = pending.pop()
+        if isinstance(one, list | tuple):
+            left -= len(one)
+            pending += one[:left] if left > 0 else ()
+        elif isinstance(one, dict):
+            left -= len(one)
+            pending += one.values()
+        elif isinstance(one, Either):
+            pending += one.values
+        elif isinstance(one, str):
+            left -= len(one) // 1000
+        left -= 1
+    return left > 0
+
+
+def _merge(given: list[Any]) -> Any:
+    if not all(isinstance(one, dict) for one in given):
+        return UNKNOWN
+    return {key: value for one in given for key, value in one.items()}
+
+
+def _first(given: list[Any]) -> Any:
+    """Of coalesce() and try(): the first that is there."""
+    for one in given:
+        if isinstance(one, Unknown):
+            return UNKNOWN
+        if one not in (None, ""):
+            return one
+    return None
+
+
+def _known(function: Callable[..., Any]) -> Callable[[list[Any]], Any]:
+    def called(given: list[Any]) -> Any:
+        return (
+            UNKNOWN if any(isinstance(one, Unknown | Either) for one in given) else function(*given)
+        )
+
+    return called
+
+
+_FUNCTIONS: Final[dict[str, Callable[[list[Any]], Any]]] = {
+    "merge": _merge,
+    "coalesce": _first,
+    "try": _first,
+    "lookup": lambda given: UNKNOWN if isinstance(given[0], Unknown) else given[0].get(*given[1:3]),
+    "tostring": _known(lambda one: str(one).lower() if isinstance(one, bool) else str(one)),
+    "tonumber": _known(int),
+    "tobool": _known(
+        lambda one: one if isinstance(one, bool) else {"true": True, "false": False}[one]
+    ),
+    "toset": lambda given: given[0],
+    "tolist": lambda given: given[0],
+    "tomap": lambda given: given[0],
+    "nonsensitive": lambda given: given[0],
+    "sensitive": lambda given: given[0],
+    "lower": _known(str.lower),
+    "upper": _known(str.upper),
+    "trimspace": _known(str.strip),
+    "chomp": _known(lambda one: one.rstrip("\r\n")),
+    "join": _known(lambda sign, many: sign.join(str(one) for one in many)),
+    "concat": _known(lambda *many: [one for part in many for one in part]),
+    "length": _known(len),
+    "contains": _known(lambda many, one: one in many),
+    "jsonencode": lambda given: json.dumps(given[0], default=lambda _: "unknown"),
+    "base64encode": _known(lambda one: base64.b64encode(one.encode()).decode()),
+}
+
+
+def into(value: Any, steps: list[Any]) -> Any:
+    for step in steps:
+        if isinstance(value, Either):
+            value = either(*(into(one, [step]) for one in value.values))
+        elif isinstance(value, Unknown):
+            return Unknown(f"{value.name}.{step}") if value.name else UNKNOWN
+        elif (isinstance(value, dict) and step in value) or (
+            isinstance(value, list) and isinstance(step, int) and -1 < step < len(value)
+        ):
+            value = value[step]
+        else:
+            return UNKNOWN
+    return value
+
+
+def _number(text: str) -> int | float | Unknown:
+    try:
+        return int(text) if re.fullmatch(r"[0-9]{1,18}", text) else float(text)
+    except ValueError:
+        return UNKNOWN
+
+
+_MARK: Final = re.compile(r"[$%]\{")
+_ESCAPES: Final = {"n": "\n", "r": "\r", "t": "\t", '"': '"', "\\": "\\"}
+
+
+def unquoted(text: str) -> str:
+    """What stands between a quoted string's quotes, its escapes undone."""
+    inner = text[1:-1] if len(text) > 1 and text[0] == '"' == text[-1] else text
+    return re.sub(r"\\(.)", lambda found: _ESCAPES.get(found[1], found[0]), inner)
+
+
+def heredoc(text: str) -> tuple[str, int]:
+    """A heredoc's text without its marks, and how much indentation `<<-` took off it."""
+    lines = text.split("\n")
+    inner = lines[1:-1]
+    indent = 0
+    if text.startswith("<<-"):
+        widths = [len(line) - len(line.lstrip(" \t")) for line in inner if line.strip()]
+        indent = min(widths, default=0)
+        inner = [line[indent:] for line in inner]
+    return "\n".join(inner) + "\n" if inner else "", indent
+
+
+def template_pieces(text: str) -> Iterator[tuple[str, str]]:
+    """A template's literal pieces (`""`), interpolations (`${`) and directives (`%{`), in order."""
+    literal, at = [], 0
+    while True:
+        mark = _MARK.search(text, at)
+        if mark is None:
+            break
+        found = mark.start()
+        if found > 0 and text[found - 1] == text[found]:
+            # $${ and %%{ are the marks themselves.
+            literal.append(text[at:found] + "{")
+            at = found + 2
+            continue
+        literal.append(text[at:found])
+        if joined := "".join(literal):
+            yield "", joined
+        literal = []
+        end = _closing(text, found + 2)
+        yield text[found : found + 2], text[found + 2 : end].strip("~ ")
+        at = min(end + 1, len(text))
+    if joined := "".join(literal) + text[at:]:
+        yield "", joined
+
+
+def _closing(text: str, at: int) -> int:
+    """Where the brace is that closes one opened before `at`."""
+    depth, quoted, limit = 1, False, min(len(text), at + 4096)
+    while at < limit:
+        sign = text[at]
+        if sign == "\\" and quoted:
+            at += 1
+        elif sign == '"':
+            quoted = not quoted
+        elif sign == "{" and not quoted:
+            depth += 1
+        elif sign == "}" and not quoted:
+            depth -= 1
+            if depth == 0:
+                return at
+        at += 1
+    return limit
+
+
+def _placeholder(expression: str) -> str:
+    """A word as long as the interpolation, that no program takes for anything."""
+    return re.sub(r"\W", "_", expression.split("\n", 1)[0]).ljust(1, "_")
+
+
+def type_defaults(expression: Expression) -> Any:
+    """What `optional(type, default)` in a variable's type gives, as a value; None where nothing."""
+    node: Any = expression
+    while isinstance(node, Node) and node.type == "expression" and len(node.named_children) == 1:
+        node = node.named_children[0]
+    if not isinstance(node, Node) or node.type != "function_call":
+        return None
+    name = _text(node.named_children[0])
+    given = [one for child in node.named_children[1:] for one in _expressions(child)]
+    if name == "optional" and len(given) > 1:
+        value = Values(lambda _name, _steps: UNKNOWN).of(given[1])
+        inner = type_defaults(given[0])
+        both = isinstance(value, dict) and isinstance(inner, dict)
+        return {**inner, **value} if both else value
+    if name != "object" or not given:
+        return None
+    found: dict[str, Any] = {}
+    for holder in given[0].named_children:
+        for element in (one for objects in holder.named_children for one in objects.named_children):
+            parts = _expressions(element)
+            if len(parts) == 2 and (value := type_defaults(parts[1])) is not None:  # noqa: PLR2004
+                found[_text(parts[0]).strip('"')] = value
+    return found or None
+
+
+def _expressions(node: Node) -> list[Node]:
+    return [child for child in node.named_children if child.type == "expression"]

@@ -1,0 +1,8 @@
+variable "name" {
+  type = string
+}
+
+variable "imds_tokens" {
+  type    = string
+  default = "required"
+}

@@ -1,0 +1,2 @@
+http_tokens   = "required"
+instance_type = "t3.micro"
