@@ -15,7 +15,7 @@ from imdsctl import __version__
 from imdsctl.cli.common import FLAG, Common, RoleName
 from imdsctl.cli.lint_fix import Target, mend
 from imdsctl.cli.lint_view import document, show, show_rules, unknown_names
-from imdsctl.cli.screen import Screen
+from imdsctl.cli.screen import Screen, count
 from imdsctl.lint import baseline as baselines
 from imdsctl.lint.baseline import Old
 from imdsctl.lint.files import gather
@@ -323,7 +323,7 @@ def _write(screen: Screen, path: Path, report: Report, old: _Old) -> int:
         for one in report.findings
     ]
     baselines.write(path, rows)
-    screen.note(f"{path}: {len(rows):,} findings are the baseline now")
+    screen.note(f"{path}: the baseline is {count(len(rows), 'finding')} now")
     for missed in report.not_read:
         screen.note(("not read", "yellow"), f"  {missed.path}: {missed.why}", hang=10)
     screen.next(f"imdsctl lint --baseline {path} PATH   (only what is new)")

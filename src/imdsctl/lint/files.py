@@ -150,9 +150,7 @@ def _walked(folder: str, found: Gathered, exclude: Sequence[str]) -> Iterator[st
             elif why := _reason(entry.name):
                 found.skipped.append((os.path.normpath(entry.path), why))
             elif os.path.exists(os.path.join(entry.path, "pyvenv.cfg")):  # noqa: PTH110, PTH118
-                found.skipped.append(
-                    (os.path.normpath(entry.path), "a virtual environment of Python")
-                )
+                found.skipped.append((os.path.normpath(entry.path), "a virtual environment"))
             elif not _matches(entry.path, exclude):
                 pending.append(entry.path)
 

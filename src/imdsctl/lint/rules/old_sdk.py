@@ -31,12 +31,15 @@ _WEAKER: Final[dict[str, Confidence]] = {"high": "medium", "medium": "medium", "
 def _check(source: Source, facts: Iterable[Fact]) -> Iterator[Said]:
     named = [fact for fact in facts if isinstance(fact, Dependency)]
     pinned = {one.id for fact in named if fact.exact and (one := _software(fact))}
+    cores = {(fact.ecosystem, fact.name) for fact in named if fact.exact}
     family = {fact.name.lower() for fact in named} & _ONE_FAMILY
     seen = set()
     for fact in named:
         one = _software(fact)
         if one is None or one.through in pinned or (fact.place.line, one.id) in seen:
             continue
+        if (fact.ecosystem, core := _known_as(fact)) in cores and core != fact.name:
+            continue  # the core is named, too, and is said once
         said = _said(source, fact, one, alone=len(family) <= 1 or fact.name.lower() not in family)
         if said is not None:
             seen.add((fact.place.line, one.id))
@@ -59,10 +62,15 @@ def _software(fact: Dependency) -> Software | None:
 
 def _said(source: Source, fact: Dependency, one: Software, *, alone: bool) -> Said | None:
     never = one.minimum is None and all(BEHAVIOURS[r.behaviour][0] != "info" for r in one.ranges)
-    lowest = _match(fact, fact.version or ("0" if never else ""))
+    highest = _match(fact, fact.highest)
+    first = one.ranges[0]
+    lowest = _match(fact, fact.version)
+    if lowest is None and never:
+        lowest = Match(one, fact.version, first, first.confidence)
+    elif not fact.version:
+        lowest = highest
     if lowest is None or not lowest.bad:
         return None
-    highest = _match(fact, fact.highest)
     # An open end, or one that is new enough: what gets installed is not certain.
     certain = fact.exact or never or (highest is not None and highest.bad)
     severity: Severity = "error" if certain and lowest.severity == "high" else "warning"
@@ -73,7 +81,8 @@ def _said(source: Source, fact: Dependency, one: Software, *, alone: bool) -> Sa
     elif never:
         message = f"{fact.name} {does}, in every version"
     elif certain:
-        message = f"every {fact.name} that is allowed here ({fact.version} and on) {does}"
+        ends = f"{fact.version} to {fact.highest}" if fact.version else f"up to {fact.highest}"
+        message = f"every {fact.name} that is allowed here ({ends}) {does}"
     else:
         message = f"{shown} is allowed here and {does}"
     note = f" ({lowest.range.note})" if lowest.range.note else ""
