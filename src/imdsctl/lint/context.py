@@ -7,24 +7,21 @@ fetch or hold a session token.
 import os
 import re
 from collections.abc import Callable, Iterator
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from imdsctl.lint.kinds import kind_of
 from imdsctl.lint.source import Source
+
+if TYPE_CHECKING:
+    from tree_sitter import Node
 
 Read = Callable[[str], str | None]
 """A file's text by its name, None where there is none."""
 
 TOKEN: Final = "token"  # noqa: S105 - the word for what a name holds, no token
 _DEEPEST: Final = 8
-_SOURCED: Final = re.compile(
-    r"^\s*(?:\.|source)\s+(?:\"([^\"\n]+)\"|'([^'\n]+)'|([^\s;&|\"'#]+))", re.MULTILINE
-)
-_OWN_FOLDER: Final = re.compile(
-    r"^(?:\$\{?(?:DIR|HERE|SCRIPT_DIR|SCRIPTDIR|BASEDIR|ROOT)\}?"
-    r"|\$\(\s*(?:cd\s+)?\"?\$?\(?\s*dirname[^)]*\)?[^)]*\)|\$\{(?:0|BASH_SOURCE(?:\[0\])?)%/\*\})/",
-    re.IGNORECASE,
-)
+_OWN_FOLDER: Final = re.compile(r"(?:\$\(.*\)|`.*`|\$\{[^}]*\}|\$\w+)/")
+"""However a script names its own folder, a file is looked for beside it."""
 _TOKEN_PATH: Final = "/api/token"  # noqa: S105 - a path
 
 
@@ -62,10 +59,9 @@ def _beside(path: str, name: str) -> str:
 def _of_sourced(path: str, text: str, read: Read, depth: int, seen: set[str]) -> dict[str, str]:
     """Names from every file that a script sources by a plain name, and from what those source."""
     known: dict[str, str] = {}
-    for found in _SOURCED.finditer(text):
-        name = _OWN_FOLDER.sub("", found[1] or found[2] or found[3])
-        if "$" in name or "`" in name:
-            continue
+    if not re.search(r"(?:^|[\s;&|])(?:\.|source)\s", text):
+        return known
+    for name in _sourced(text):
         other = _beside(path, name)
         if other in seen or depth > _DEEPEST:
             continue
@@ -77,30 +73,55 @@ def _of_sourced(path: str, text: str, read: Read, depth: int, seen: set[str]) ->
     return known
 
 
+def _nodes(text: str) -> "Iterator[Node]":
+    """Every node of a shell script's tree, in the script's order."""
+    import tree_sitter_bash  # noqa: PLC0415 - only where a script sources another
+    from tree_sitter import Language, Parser  # noqa: PLC0415
+
+    data = text.encode("utf-8", "surrogatepass")
+    pending = [Parser(Language(tree_sitter_bash.language())).parse(data).root_node]
+    while pending:
+        node = pending.pop()
+        yield node
+        pending.extend(reversed(node.children))
+
+
+def _text(node: "Node") -> str:
+    return (node.text or b"").decode("utf-8", "replace")
+
+
+def _sourced(text: str) -> Iterator[str]:
+    """The files that `.` and `source` name, from the script's own folder on."""
+    for node in _nodes(text):
+        if node.type != "command":
+            continue
+        name = node.child_by_field_name("name")
+        argument = node.child_by_field_name("argument")
+        if name is None or argument is None or _text(name) not in (".", "source"):
+            continue
+        word = _text(argument).strip("\"'")
+        if found := _OWN_FOLDER.match(word):
+            word = word[found.end() :]
+        if word and not set(word) & set("$`*?\"'"):
+            yield word
+
+
 def token_names(text: str, known: dict[str, str]) -> dict[str, str]:
     """The functions and variables of a shell script that fetch or hold a session token."""
-    import tree_sitter_bash  # noqa: PLC0415 - only where a script sources another
-    from tree_sitter import Language, Node, Parser  # noqa: PLC0415
-
     names = dict(known)
     if _TOKEN_PATH not in text and not known:
         return names
-    data = text.encode("utf-8", "surrogatepass")
-    pending: list[Node] = [Parser(Language(tree_sitter_bash.language())).parse(data).root_node]
     holders: list[tuple[str, str]] = []
-    while pending:
-        node = pending.pop()
+    for node in _nodes(text):
         if node.type in ("function_definition", "variable_assignment"):
             name = node.child_by_field_name("name")
-            body = node.child_by_field_name(
-                "body" if node.type == "function_definition" else "value"
-            )
+            field = "body" if node.type == "function_definition" else "value"
+            body = node.child_by_field_name(field)
             if name is not None and body is not None:
-                inner = (body.text or b"").decode("utf-8", "replace")
-                holders.append(((name.text or b"").decode("utf-8", "replace"), inner))
-        pending.extend(node.children)
-    # Once for those that fetch it themselves, once more for those that call or copy these.
-    for _ in range(2):
+                holders.append((_text(name), _text(body)))
+    before = -1
+    while before != len(names):  # again for those that call or copy what was found
+        before = len(names)
         for name_, inner in holders:
             words = set(re.findall(r"[A-Za-z_]\w*", inner))
             if _TOKEN_PATH in inner or (words & names.keys() and "169.254" not in inner):
