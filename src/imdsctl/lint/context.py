@@ -1,7 +1,8 @@
 """What a file knows from the files beside it: a sourced script, a parent, a go.mod.
 
-`Source.context` gets a name for each: for shell, functions and variables as `token`, where they
-fetch or hold a session token.
+`Source.context` gets what they define. For shell that is what the reader says of a sourced script:
+`token` for a variable that holds a session token and for a function that prints one, `=text` for a
+variable whose value is written down.
 """
 
 import os
@@ -10,6 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Final
 
 from imdsctl.lint.kinds import kind_of
+from imdsctl.lint.rulebook import names_given
 from imdsctl.lint.source import Source
 
 if TYPE_CHECKING:
@@ -18,11 +20,9 @@ if TYPE_CHECKING:
 Read = Callable[[str], str | None]
 """A file's text by its name, None where there is none."""
 
-TOKEN: Final = "token"  # noqa: S105 - the word for what a name holds, no token
 _DEEPEST: Final = 8
 _OWN_FOLDER: Final = re.compile(r"(?:\$\(.*\)|`.*`|\$\{[^}]*\}|\$\w+)/")
 """However a script names its own folder, a file is looked for beside it."""
-_TOKEN_PATH: Final = "/api/token"  # noqa: S105 - a path
 
 
 def context_of(path: str, kind: str, text: str, read: Read) -> dict[str, str]:
@@ -69,7 +69,9 @@ def _of_sourced(path: str, text: str, read: Read, depth: int, seen: set[str]) ->
         inner = read(other)
         if inner is not None and kind_of(other, inner[:200]) in ("shell", None):
             known |= _of_sourced(other, inner, read, depth + 1, seen)
-            known |= token_names(inner, known)
+            source = Source(other, "shell", inner, context=dict(known))
+            for names in names_given("shell"):
+                known |= names(source)
     return known
 
 
@@ -104,29 +106,6 @@ def _sourced(text: str) -> Iterator[str]:
             word = word[found.end() :]
         if word and not set(word) & set("$`*?\"'"):
             yield word
-
-
-def token_names(text: str, known: dict[str, str]) -> dict[str, str]:
-    """The functions and variables of a shell script that fetch or hold a session token."""
-    names = dict(known)
-    if _TOKEN_PATH not in text and not known:
-        return names
-    holders: list[tuple[str, str]] = []
-    for node in _nodes(text):
-        if node.type in ("function_definition", "variable_assignment"):
-            name = node.child_by_field_name("name")
-            field = "body" if node.type == "function_definition" else "value"
-            body = node.child_by_field_name(field)
-            if name is not None and body is not None:
-                holders.append((_text(name), _text(body)))
-    before = -1
-    while before != len(names):  # again for those that call or copy what was found
-        before = len(names)
-        for name_, inner in holders:
-            words = set(re.findall(r"[A-Za-z_]\w*", inner))
-            if _TOKEN_PATH in inner or (words & names.keys() and "169.254" not in inner):
-                names[name_] = TOKEN
-    return names
 
 
 def _of_parents(path: str, text: str, read: Read, depth: int) -> dict[str, str]:

@@ -5,11 +5,14 @@ the text's own lines behind a margin; else it is left out. What comes out is loo
 after which a parser fails, or something new is found, is not made.
 """
 
+import bisect
 import difflib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
+from functools import lru_cache
+from itertools import accumulate
+from typing import Final, NamedTuple
 
 from imdsctl.lint.facts import Edit
 from imdsctl.lint.finding import Finding
@@ -17,8 +20,10 @@ from imdsctl.lint.fingerprint import fingerprints
 from imdsctl.lint.run import Selection, chosen
 from imdsctl.lint.source import Source
 
-_ROUNDS: Final = 20
+_ROUNDS: Final = 10
 """Edits that touch each other are made one after the other; a file has few of those."""
+_TRIES: Final = 40
+"""Looks at a text for edits that do not go together; what is not settled then is left out."""
 
 Group = tuple[Edit, ...]
 """The edits of one finding, in the file's own characters: all of them or none."""
@@ -99,32 +104,46 @@ class _Mending:
     def _groups(self, text: str) -> list[Group]:
         """The edits that can be made at once, in the order of the findings."""
         accepted: list[Group] = []
+        taken: list[tuple[int, int]] = []
         for source, finding in self._findings(text, with_edits=True):
             group = _in_file(text, source, finding.edits) if source else None
-            if group and not any(_touch(group, other) for other in accepted):
+            if group and not any(_touches(edit, taken) for edit in group):
                 accepted.append(group)
+                for edit in group:
+                    bisect.insort(taken, (edit.start, edit.end))
         return accepted
 
     def _tried(self, text: str, groups: Sequence[Group]) -> tuple[str | None, int]:
-        """The text after all of the edits, or after the first that is good by itself."""
-        if groups and self._is_better(text, after := _made(text, groups)):
-            return after, len(groups)
-        if len(groups) > 1:
-            for group in groups:
-                if self._is_better(text, after := _made(text, [group])):
-                    return after, 1
-        return None, 0
+        """The text after all of the edits that are good, None where none is."""
+        before = self._seen(text)
+        good: list[Group] = []
+        pending = [groups] if groups else []
+        for _ in range(_TRIES):
+            if not pending:
+                break
+            some = pending.pop()
+            if self._is_better(before, self._seen(_made(text, [*good, *some]))):
+                good += some
+                before = self._seen(_made(text, good))
+            elif len(some) > 1:
+                # One of them is bad: halves find it.
+                pending += [some[len(some) // 2 :], some[: len(some) // 2]]
+        return (_made(text, good), len(good)) if good else (None, 0)
 
-    def _is_better(self, before: str, after: str) -> bool:
+    def _seen(self, text: str) -> tuple[int, Counter[tuple[str, str]]]:
+        """How much of a text is not understood, and what all rules find in it."""
+        _, _, looked = chosen(self._path, text, self._kind, Selection(), self._context)
+        return len(looked.unparsed), Counter((f.rule, f.message) for _, f in looked.findings)
+
+    @staticmethod
+    def _is_better(
+        before: tuple[int, Counter[tuple[str, str]]], after: tuple[int, Counter[tuple[str, str]]]
+    ) -> bool:
         """Whether nothing is found or unreadable that was not before, and something is gone."""
-        _, _, was = chosen(self._path, before, self._kind, Selection(), self._context)
-        _, _, is_now = chosen(self._path, after, self._kind, Selection(), self._context)
-        had = Counter((f.rule, f.message) for _, f in was.findings)
-        has = Counter((f.rule, f.message) for _, f in is_now.findings)
         return (
-            len(is_now.unparsed) <= len(was.unparsed)
-            and not has - had
-            and has.total() < had.total()
+            after[0] <= before[0]
+            and not after[1] - before[1]
+            and after[1].total() < before[1].total()
         )
 
 
@@ -134,14 +153,12 @@ def _in_file(text: str, source: Source, edits: Sequence[Edit]) -> Group | None:
         group = [] if source.text != text else [*edits]
     else:
         group = []
-        starts = _starts(text)
-        inner = _starts(source.text)
         for edit in edits:
-            moved = _moved(text, starts, source, inner, edit)
+            moved = _moved(_rows_of(text), source, _rows_of(source.text), edit)
             if moved is None:
                 return None
             group.append(moved)
-    if "\r\n" in text:
+    if _rows_of(text).crlf:
         group = [_with_crlf(edit) for edit in group]
     return tuple(sorted(group, key=lambda e: (e.start, e.end))) or None
 
@@ -151,34 +168,44 @@ def _with_crlf(edit: Edit) -> Edit:
     return Edit(start=edit.start, end=edit.end, text=lines)
 
 
-def _starts(text: str) -> list[int]:
-    return [0, *(n + 1 for n, character in enumerate(text) if character == "\n")]
+class _Rows(NamedTuple):
+    """A text's lines, where each begins, and whether they end as on Windows."""
+
+    texts: list[str]
+    starts: list[int]
+    crlf: bool
 
 
-def _moved(
-    text: str, starts: list[int], source: Source, inner: list[int], edit: Edit
-) -> Edit | None:
-    first = max(n for n, start in enumerate(inner) if start <= edit.start)
-    last = max(n for n, start in enumerate(inner) if start <= edit.end)
+@lru_cache(maxsize=8)
+def _rows_of(text: str) -> _Rows:
+    rows = text.split("\n")
+    starts = [0, *accumulate(len(row) + 1 for row in rows[:-1])]
+    return _Rows([row.removesuffix("\r") for row in rows], starts, "\r\n" in text)
+
+
+def _moved(file: _Rows, source: Source, own: _Rows, edit: Edit) -> Edit | None:
+    starts, inner = file.starts, own.starts
+    first = bisect.bisect_right(inner, edit.start) - 1
+    last = bisect.bisect_right(inner, edit.end) - 1
     lines = source.lines or ()
     if last >= len(lines):
         return None
-    rows, inner_rows = text.split("\n"), source.text.split("\n")
+    rows, inner_rows = file.texts, own.texts
     margins = set()
     for row in range(first, last + 1):
         number = lines[row] - 1
         if row > first and number != lines[row - 1]:
             return None  # the file's lines do not follow each other
         # The last line may go on in the file, as a string's closing quote does.
-        line, own = rows[number].rstrip("\r"), inner_rows[row].rstrip("\r")
-        if not line[source.indent :].startswith(own) or len(line) < source.indent:
+        line = rows[number]
+        if not line[source.indent :].startswith(inner_rows[row]) or len(line) < source.indent:
             return None
         margins.add(line[: source.indent])
     new = edit.text
     if "\n" in new:
         margin = margins.pop()
         whole = all(
-            rows[lines[row] - 1].rstrip("\r")[source.indent :] == inner_rows[row].rstrip("\r")
+            rows[lines[row] - 1][source.indent :] == inner_rows[row]
             for row in range(first, last + 1)
         )
         if margin.strip() or not whole:
@@ -199,9 +226,12 @@ def _moved(
     )
 
 
-def _touch(group: Group, other: Group) -> bool:
-    """Whether two findings' edits meet, so that the second has to wait for the first."""
-    return any(a.start <= b.end and b.start <= a.end for a in group for b in other)
+def _touches(edit: Edit, taken: list[tuple[int, int]]) -> bool:
+    """Whether an edit meets one of another finding, and so has to wait for it."""
+    at = bisect.bisect_left(taken, (edit.start, edit.start))
+    return any(
+        edit.start <= end and start <= edit.end for start, end in taken[max(0, at - 1) : at + 1]
+    )
 
 
 def _made(text: str, groups: Sequence[Group]) -> str:

@@ -1,5 +1,6 @@
 """`imdsctl: ignore[rule] reason`: what a person has looked at and lets stand, said in the file."""
 
+import bisect
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -87,12 +88,12 @@ RULES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Ignore:
-    """One comment: which rules, why, where it stands and which lines it is about."""
+    """One comment: which rules, why, where it stands and which line it is about."""
 
     rules: tuple[str, ...]
     reason: str
     place: Place
-    lines: tuple[int, ...]
+    line: int
 
 
 def ignores(text: str, kinds: Iterable[str]) -> list[Ignore]:
@@ -110,25 +111,20 @@ def ignores(text: str, kinds: Iterable[str]) -> list[Ignore]:
         return []
     rows = text.split("\n")
     found = []
-    for index, row in enumerate(rows):
+    about_next = len(rows) - 1
+    for index in range(len(rows) - 1, -1, -1):
+        row = rows[index]
         comment = next((c for c in _COMMENT.finditer(row) if c[1] in markers), None)
         if comment is None:
+            about_next = index
             continue
         alone = not row[: comment.start()].strip()
+        about_next = about_next if alone else index
         reason = _END.sub("", comment[3]).strip(" \t:–-")
         place = Place(index + 1, comment.start() + 1, index + 1, len(row.rstrip()) or 1)
         names = tuple(n.strip() for n in comment[2].split(",") if n.strip())
-        about = _next_line(rows, index) if alone else index
-        found.append(Ignore(names, reason, place, (about + 1,)))
-    return found
-
-
-def _next_line(rows: Sequence[str], index: int) -> int:
-    for other in range(index + 1, len(rows)):
-        match = _COMMENT.search(rows[other])
-        if match is None or rows[other][: match.start()].strip():
-            return other
-    return index
+        found.append(Ignore(names, reason, place, about_next + 1))
+    return found[::-1]
 
 
 def applied(
@@ -149,8 +145,13 @@ def applied(
     """
     used: set[int] = set()
     stay = []
+    order = sorted(range(len(comments)), key=lambda number: comments[number].line)
+    lines = [comments[number].line for number in order]
     for finding in findings:
-        if at := [n for n, one in enumerate(comments) if one.reason and _is_for(one, finding)]:
+        first = bisect.bisect_left(lines, finding.place.line)
+        last = bisect.bisect_right(lines, finding.place.end_line)
+        near = ((number, comments[number]) for number in order[first:last])
+        if at := [n for n, one in near if one.reason and finding.rule in one.rules]:
             used.update(at)
         else:
             stay.append(finding)
@@ -158,13 +159,6 @@ def applied(
     for number, one in enumerate(comments):
         stay += [f for f in _about(one, path, ran, known, used=number in used) if f.rule in ran]
     return stay, ignored
-
-
-def _is_for(one: Ignore, finding: Finding) -> bool:
-    if finding.rule not in one.rules:
-        return False
-    place = finding.place
-    return any(place.line <= line <= place.end_line for line in one.lines)
 
 
 def _about(

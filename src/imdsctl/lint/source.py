@@ -1,6 +1,7 @@
 """A text to be read: a file, or what a file embeds, with the way back to the file's own lines."""
 
 import bisect
+import re
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -38,11 +39,11 @@ class Source:
 
     @cached_property
     def _starts(self) -> list[int]:
-        starts = [0]
-        for index, character in enumerate(self.text):
-            if character == "\n":
-                starts.append(index + 1)
-        return starts
+        return [0, *(found.end() for found in re.finditer("\n", self.text))]
+
+    @cached_property
+    def _byte_starts(self) -> list[int]:
+        return [0, *(found.end() for found in re.finditer(b"\n", self.data))]
 
     def place(self, start: int, end: int) -> Place:
         """The place in the file of the characters from `start` to before `end`."""
@@ -56,7 +57,10 @@ class Source:
 
     def characters(self, offset: int) -> int:
         """The character at a byte offset."""
-        return len(self.data[:offset].decode("utf-8", "surrogatepass"))
+        row = bisect.bisect_right(self._byte_starts, offset) - 1
+        before = self.data[self._byte_starts[row] : offset]
+        # An offset within a character is of no use to anybody, and no reason to fail.
+        return self._starts[row] + len(before.decode("utf-8", "replace"))
 
     def _position(self, offset: int) -> tuple[int, int]:
         row = bisect.bisect_right(self._starts, offset) - 1

@@ -9,6 +9,8 @@ _BLANK: Final = re.compile(r"(?:[ \t\r\n]|#[^\n]*)*")
 _SPACE: Final = re.compile(r"[ \t]*")
 _BARE_KEY: Final = re.compile(r"[A-Za-z0-9_-]+")
 _SCALAR: Final = re.compile(r"[^,\]}\n#]*")
+_DOTTED: Final = re.compile(r"[\w\"'. \t-]{1000,}")
+_MOST_PARTS: Final = 500
 _STRINGS: Final = (
     re.compile(r'"""((?:[^"\\]|\\.|"(?!""))*"{0,2})"""', re.DOTALL),
     re.compile(r"'''((?:[^']|'(?!''))*'{0,2})'''", re.DOTALL),
@@ -34,6 +36,9 @@ def strings(text: str) -> Iterator[Text]:
     Raises:
         ValueError: it is no TOML.
     """
+    # tomllib takes a time that grows with the square of a key's parts.
+    if any(run[0].count(".") > _MOST_PARTS for run in _DOTTED.finditer(text)):
+        raise ValueError("a key of more parts than anybody writes")
     try:
         tomllib.loads(text.replace("\r\n", "\n"))
     except RecursionError as error:

@@ -1,6 +1,7 @@
 """SDKs, agents and tools that a manifest or a lock names and that are too old for IMDSv2."""
 
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from typing import Final
 
 from imdsctl.lint.facts import Dependency, Edit, Fact
@@ -109,10 +110,13 @@ def _fix(source: Source, fact: Dependency, one: Software) -> str:
 
 def _match(fact: Dependency, version: str) -> Match | None:
     """What is known of a version; nothing where there is none or it cannot be compared."""
-    if not version:
-        return None
+    return _known(fact.ecosystem, _known_as(fact), version) if version else None
+
+
+@lru_cache(maxsize=4096)
+def _known(ecosystem: str, name: str, version: str) -> Match | None:
     try:
-        return known(fact.ecosystem, _known_as(fact), version)
+        return known(ecosystem, name, version)
     except UnknownVersionError:
         return None
 
