@@ -122,6 +122,12 @@ class Fleet(Protocol):
         """The instances of which Systems Manager knows agents or packages that are too old."""
         ...
 
+    def user_data(
+        self, cell: Cell, resource: str, version: str | None = None
+    ) -> bytes | Unreadable | None:
+        """The user data of an instance or of a launch template's version; None if it has none."""
+        ...
+
 
 class Watched(Struct, frozen=True, kw_only=True):
     """An instance whose metrics are wanted; `since` is its last launch or start."""

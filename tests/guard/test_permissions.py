@@ -256,6 +256,41 @@ def test_a_look_at_hosts_needs_its_own_policy_beside_that_of_verify(
     ]
 
 
+HELD = """
+start = 2026-11-11T09:00:00Z
+[[account]]
+id = "111111111111"
+[[account.region]]
+name = "eu-west-1"
+[[account.region.launch_template]]
+name = "web"
+[[account.region.launch_template.version]]
+user_data = "echo"
+[[account.region.instance]]
+name = "box"
+user_data = "echo"
+"""
+"""User data on an instance and in a template."""
+
+
+def test_lint_calls_nothing_and_with_user_data_what_its_policy_allows(
+    operator: Operator, simulated_aws: Any, tmp_path: Path
+) -> None:
+    recorder = Recorder(simulated_aws(HELD))
+    ec2 = client("ec2", "eu-west-1")
+    template = ec2.describe_launch_templates()["LaunchTemplates"][0]["LaunchTemplateId"]
+    (box,) = [i for r in ec2.describe_instances()["Reservations"] for i in r["Instances"]]
+    recorder.after("set-up", Answer(0, "", ""))
+    (tmp_path / "requirements.txt").write_text("boto3==1.34.0\n")
+    recorder.after("lint", operator("lint", str(tmp_path / "requirements.txt")))
+    assert recorder.seen["lint"] == set()
+    words = ("lint", "--user-data", box["InstanceId"], "--user-data", template)
+    recorder.after("lint-user-data", operator(*words))
+    made = recorder.seen["lint-user-data"] - NEEDS_NO_PERMISSION
+    assert made == actions_of("lint-user-data", READ, CHANGE)
+    assert not actions_of("read", READ, CHANGE) & {"ec2:DescribeInstanceAttribute"}
+
+
 AUTOMATED = {"ssm:StartAutomationExecution", "ssm:GetAutomationExecution"} | {
     "ssm:DescribeAutomationExecutions"
 }
@@ -435,5 +470,5 @@ def test_the_page_shows_what_the_command_prints(operator: Operator) -> None:
     shown = [json.loads(block) for block in blocks]
     assert shown == [
         operator("permissions", level, "-o", "json").json
-        for level in ("read", "verify-host", "enforce")
+        for level in ("read", "verify-host", "lint-user-data", "enforce")
     ]

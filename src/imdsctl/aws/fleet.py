@@ -1,5 +1,7 @@
 """What exists in an account and region: instances, and everything that starts new ones."""
 
+import binascii
+from base64 import b64decode
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Final, TypeVar
 
@@ -58,6 +60,11 @@ class AwsFleet:
             NoAwsError: there are no valid credentials, or AWS cannot be reached.
         """
         return self._clients.caller()
+
+    @property
+    def home_region(self) -> str:
+        """The region of the caller's AWS settings."""
+        return self._clients.home_region
 
     def regions(self, account: str) -> list[str] | Unreadable:
         """The regions that are enabled for the account, sorted."""
@@ -269,6 +276,44 @@ class AwsFleet:
     def software(self, cell: Cell) -> Iterator[list[Software] | Unreadable]:
         """The instances of which Systems Manager knows agents or packages that are too old."""
         return self._inventory.software(cell)
+
+    def user_data(
+        self, cell: Cell, resource: str, version: str | None = None
+    ) -> bytes | Unreadable | None:
+        """The user data of an instance or of a launch template's version; None if it has none.
+
+        Args:
+            cell: where it is.
+            resource: an instance id or a launch template id.
+            version: of the template: a number, `$Default` (if not given) or `$Latest`.
+        """
+        try:
+            if resource.startswith("lt-"):
+                answer = self._clients.read(
+                    cell,
+                    "ec2",
+                    "DescribeLaunchTemplateVersions",
+                    LaunchTemplateId=resource,
+                    Versions=[version or "$Default"],
+                )
+                rows = answer["LaunchTemplateVersions"]
+                encoded = rows[0]["LaunchTemplateData"].get("UserData")
+            else:
+                answer = self._clients.read(
+                    cell,
+                    "ec2",
+                    "DescribeInstanceAttribute",
+                    InstanceId=resource,
+                    Attribute="userData",
+                )
+                encoded = answer.get("UserData", {}).get("Value")
+            return b64decode(encoded, validate=True) if encoded else None
+        except AWS_ERRORS as problem:
+            return self._unreadable(cell, "user-data", problem)
+        except LookupError as problem:
+            return _lacking(cell, "user-data", problem, 0)
+        except binascii.Error:
+            return _lacking(cell, "user-data", LookupError("user data in Base64"), 0)
 
     def _list(
         self,

@@ -10,6 +10,7 @@ from typing import Any, Final
 READ: Final[Mapping[str, tuple[str, ...]]] = {
     "ec2": (
         "DescribeImages",
+        "DescribeInstanceAttribute",
         "DescribeInstanceStatus",
         "DescribeInstances",
         "DescribeLaunchTemplateVersions",

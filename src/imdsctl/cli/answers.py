@@ -8,6 +8,7 @@ from msgspec import Struct
 from imdsctl.apply.metric_view import State as MetricState
 from imdsctl.apply.verify import HostView, Waiting
 from imdsctl.cli.answers_host import HostAuditAnswer
+from imdsctl.cli.answers_lint import LintAnswer
 from imdsctl.guard.guardrail import PolicyKind
 from imdsctl.guard.preflight import Affected, Locked
 from imdsctl.model.plan import Plan
@@ -401,6 +402,7 @@ ANSWERS: Final[dict[str, Any]] = {
     "guard-preflight": GuardPreflightAnswer,
     "permissions": PermissionsAnswer,
     "host-audit": HostAuditAnswer,
+    "lint": LintAnswer,
 }
 """The answers by name; `run` is what `imdsctl runs RUN` says."""
 

@@ -19,6 +19,7 @@ COMMANDS: Final[dict[str, str]] = {
     "runs": "Past and open runs.",
     "report": "The report: HTML, JSON or CSV.",
     "guard": "Guardrail policies, and what they would break if attached today.",
+    "lint": "Code, scripts, templates and dependencies that would call or launch IMDSv1.",
     "permissions": "The least IAM policy that a command needs.",
     "host": "On the instance itself: what IMDS answers, who calls it, what is too old for v2.",
     "emulate": "An instance's metadata service (IMDS) to test software against.",

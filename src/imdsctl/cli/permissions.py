@@ -43,7 +43,8 @@ def permissions(
     `-o json` with a command prints the policy alone, as the AWS CLI takes it.
 
     Args:
-        command: scan, verify, apply or rollback; or read, change or enforce for a whole role.
+        command: scan, verify, apply or rollback; read, change or enforce for a whole role; or
+            verify-host or lint-user-data for what is read beside.
         role_name: The role that is assumed in other accounts, if one is.
         via: With ssm: also what `apply --via ssm` and `rollback --via ssm` need.
         automation_role: A role that they are given with --automation-role or
@@ -65,6 +66,8 @@ def permissions(
                 hint="imdsctl permissions",
             )
         screen.line(f"{command} calls no AWS API: it needs no permission.")
+        if command == "lint":
+            screen.next("imdsctl permissions lint-user-data   (what lint --user-data needs)")
         return Exit.OK
     if command not in COMMANDS:
         raise UsageError(
@@ -127,8 +130,8 @@ def _overview(screen: Screen, role_name: str | None, partition: str, output: str
 
 def _row(screen: Screen, name: str, text: str) -> None:
     actions = sorted(actions_of(name, READ, CHANGE))
-    screen.line((f"{name:10}", "bold"), f"{len(actions):>3} actions  {text}".rstrip())
-    screen.line(f"{'':15}{', '.join(actions)}", hang=15)
+    screen.line((f"{name:14}", "bold"), f"{len(actions):>3} actions  {text}".rstrip())
+    screen.line(f"{'':19}{', '.join(actions)}", hang=19)
 
 
 def _notes(screen: Screen, command: str, role_name: str | None) -> None:

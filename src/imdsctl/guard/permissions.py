@@ -19,6 +19,7 @@ LEVELS: Final[dict[str, str]] = {
     "change": "scan, verify, apply and rollback, without the one-way doors",
     "enforce": "the one-way doors: HttpTokensEnforced, ImdsSupport on images",
     "verify-host": "what verify --host needs beside verify: a script on instances, by Run Command",
+    "lint-user-data": "what lint --user-data reads; lint of files calls nothing",
 }
 """Policies for a role that does more than one command."""
 
@@ -26,7 +27,10 @@ OFFLINE: Final = (
     *("status", "explain", "check", "plan", "show", "runs", "report", "serve", "guard"),
     *("permissions", "lint", "host", "emulate", "rehearse", "simulate", "demo"),
 )
-"""Commands that call no AWS API: they work on the store, on files, or on the host."""
+"""Commands that call no AWS API: they work on the store, on files, or on the host.
+
+`lint` does only with --user-data, which has a policy of its own among the levels.
+"""
 
 SSM: Final = "ssm"
 """What `--via ssm` adds to the commands that change something."""
@@ -55,6 +59,8 @@ _ONLY: Final[dict[str, tuple[str, ...]]] = {
     "ssm:GetCommandInvocation": (),
     "ssm:ListCommandInvocations": (),
     "ssm:SendCommand": (),
+    # Only lint --user-data, which has a level of its own.
+    "ec2:DescribeInstanceAttribute": (),
     # Asked for by name.
     "ec2:ModifyImageAttribute": (),
     # Only with --via ssm.
@@ -79,6 +85,7 @@ _ON_HOSTS: Final = (
     "ssm:ListCommandInvocations",
     "ssm:SendCommand",
 )
+_USER_DATA: Final = ("ec2:DescribeInstanceAttribute", "ec2:DescribeLaunchTemplateVersions")
 _ENFORCED_KEY: Final = "ec2:Attribute/HttpTokensEnforced"
 
 
@@ -188,6 +195,8 @@ def actions_of(
         }
     if command == "verify-host":
         return (reading | changing) & set(_ON_HOSTS)
+    if command == "lint-user-data":
+        return reading & set(_USER_DATA)
     if command == "read":
         return _made(reading, READING)
     if command == "change":

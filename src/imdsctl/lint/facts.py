@@ -128,6 +128,9 @@ class Dependency:
         name: of the package.
         version: the exact one, or the lowest that the constraint allows; empty where any is.
         exact: whether it is pinned, as in a lock.
+        highest: where the constraint ends, included or not; empty where it has no end.
+        version_at: the characters of the source that are the version and nothing else, where
+            another version may simply be written there; None elsewhere.
     """
 
     place: Place
@@ -135,6 +138,8 @@ class Dependency:
     name: str
     version: str
     exact: bool
+    highest: str = ""
+    version_at: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,7 +15,8 @@ _BY_SUFFIX: Final = {
     ".service": "systemd", ".timer": "systemd", ".socket": "systemd",
     ".yaml": "yaml", ".yml": "yaml", ".json": "json", ".template": "yaml",
     ".csproj": "msbuild", ".fsproj": "msbuild", ".vbproj": "msbuild", ".props": "msbuild",
-    ".gemspec": "gemspec", ".tftpl": "template", ".tpl": "template", ".tmpl": "template",
+    ".gemspec": "gemspec", ".gradle": "gradle", ".tftpl": "template", ".tpl": "template",
+    ".tmpl": "template",
 }  # fmt: skip
 _BY_NAME: Final = {
     "dockerfile": "dockerfile", "containerfile": "dockerfile",
@@ -23,7 +24,8 @@ _BY_NAME: Final = {
     "rakefile": "ruby", "vagrantfile": "ruby", "gemfile": "gemfile", "gemfile.lock": "gemfile-lock",
     "requirements.txt": "requirements", "constraints.txt": "requirements",
     "pyproject.toml": "pyproject", "poetry.lock": "poetry-lock", "uv.lock": "uv-lock",
-    "pdm.lock": "pdm-lock", "pipfile": "pipfile", "pipfile.lock": "pipfile-lock",
+    "pdm.lock": "pdm-lock", "pylock.toml": "pylock",
+    "pipfile": "pipfile", "pipfile.lock": "pipfile-lock",
     "setup.cfg": "setup-cfg", "package.json": "npm", "package-lock.json": "npm-lock",
     "npm-shrinkwrap.json": "npm-lock", "yarn.lock": "yarn-lock", "pnpm-lock.yaml": "pnpm-lock",
     "pom.xml": "maven", "build.gradle": "gradle", "build.gradle.kts": "gradle",

@@ -4,6 +4,7 @@ import importlib
 import pkgutil
 from collections.abc import Callable, Iterator
 from functools import cache
+from typing import Any
 
 from imdsctl.lint import readers, rules
 from imdsctl.lint.facts import Fact
@@ -11,19 +12,37 @@ from imdsctl.lint.finding import Rule
 from imdsctl.lint.source import Source
 
 Reader = Callable[[Source], Iterator[Fact | Source]]
+Names = Callable[[Source], dict[str, str]]
+
+
+def _modules(package: Any) -> Iterator[Any]:
+    """The modules of a package by name, without those that only help."""
+    for module in sorted(pkgutil.iter_modules(package.__path__), key=lambda m: m.name):
+        if not module.name.startswith("_"):
+            yield importlib.import_module(f"{package.__name__}.{module.name}")
 
 
 @cache
 def every_reader() -> dict[str, tuple[Reader, ...]]:
     """The readers of each kind of text."""
     found: dict[str, tuple[Reader, ...]] = {}
-    for module in sorted(pkgutil.iter_modules(readers.__path__), key=lambda m: m.name):
-        if module.name.startswith("_"):
-            continue
-        loaded = importlib.import_module(f"{readers.__name__}.{module.name}")
-        for kind in loaded.KINDS:
-            found[kind] = (*found.get(kind, ()), loaded.read)
+    for module in _modules(readers):
+        for kind in module.KINDS:
+            found[kind] = (*found.get(kind, ()), module.read)
     return found
+
+
+@cache
+def names_given(kind: str) -> tuple[Names, ...]:
+    """What tells the names that a text of this kind gives to those that source it.
+
+    A reader's module may define `known_names(source)` beside `read`.
+    """
+    return tuple(
+        found
+        for module in _modules(readers)
+        if kind in module.KINDS and (found := getattr(module, "known_names", None))
+    )
 
 
 @cache

@@ -1,14 +1,13 @@
 """Control results as JUnit XML, for the test views of build servers."""
 
-import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from lxml import etree
 
 from imdsctl.model.control import ControlResult
-
-_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+from imdsctl.report.junit import document
+from imdsctl.report.junit import text as _text
 
 
 def render(results: Iterable[ControlResult], *, tool_version: str, generated_at: datetime) -> str:
@@ -39,10 +38,7 @@ def render(results: Iterable[ControlResult], *, tool_version: str, generated_at:
             total[key] += value
     for key, value in total.items():
         root.set(key, str(value))
-    etree.indent(root)
-    return etree.tostring(root, encoding="unicode", xml_declaration=False).join(
-        ('<?xml version="1.0" encoding="UTF-8"?>\n', "\n")
-    )
+    return document(root)
 
 
 def _suite_name(result: ControlResult) -> str:
@@ -80,8 +76,3 @@ def _case(suite: etree._Element, result: ControlResult) -> str | None:
         etree.SubElement(case, "skipped", message=_text(result.why))
         return "skipped"
     return None
-
-
-def _text(value: str) -> str:
-    """Without the characters that XML 1.0 cannot hold."""
-    return _NOT_XML.sub("\ufffd", value)

@@ -3,13 +3,12 @@
 import hashlib
 from collections import Counter
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
-
-import msgspec
 
 from imdsctl.model.control import ControlResult
 from imdsctl.report.arn import is_gap, resource_id
+from imdsctl.report.sarif import document
 
 _KINDS = {"fail": "fail", "unknown": "open"}
 _LEVELS = {"informational": "note", "low": "note", "medium": "warning", "high": "error"}
@@ -39,32 +38,14 @@ def render(results: Iterable[ControlResult], *, tool_version: str, generated_at:
             found.append(_result(result, rules[result.control]))
         if is_gap(result):
             gaps.append(_notification(result))
-    run = {
-        "tool": {
-            "driver": {
-                "name": "imdsctl",
-                "version": tool_version,
-                "semanticVersion": tool_version,
-                "rules": entries,
-            }
-        },
-        "invocations": [
-            {
-                "executionSuccessful": not gaps,
-                "endTimeUtc": f"{generated_at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}",
-                "toolExecutionNotifications": gaps,
-            }
-        ],
-        "columnKind": "unicodeCodePoints",
-        "results": found,
-        "properties": {"counts": counts},
-    }
-    log = {
-        "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
-        "version": "2.1.0",
-        "runs": [run],
-    }
-    return msgspec.json.format(msgspec.json.encode(log), indent=2).decode() + "\n"
+    return document(
+        rules=entries,
+        results=found,
+        gaps=gaps,
+        tool_version=tool_version,
+        generated_at=generated_at,
+        properties={"counts": counts},
+    )
 
 
 def _rule(result: ControlResult) -> dict[str, Any]:
