@@ -40,6 +40,7 @@ bench: $(VENV)/.dev ## measurements, as ratios side by side
 	@$(BIN)/python bench/emulator.py
 	@$(BIN)/python bench/audit_speed.py
 	@$(BIN)/python bench/tracing.py
+	@$(BIN)/python bench/lint.py
 
 BPF_FLAGS := -target bpfel -mcpu=v2 -O2 -g0 -Wall -Wextra -Werror -fno-ident
 
