@@ -43,7 +43,7 @@ def mended(path: str, text: str) -> str:
     return applied(text, (edit for one in findings(path, text) for edit in one.edits))
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(yaml.SafeLoader):  # type: ignore[misc]  # yaml has no types
     """Takes the tags of CloudFormation for what stands behind them."""
 
 

@@ -10,7 +10,7 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, Final
 
 import tree_sitter_hcl
@@ -167,6 +167,14 @@ def _text(node: Node) -> str:
     return (node.text or b"").decode("utf-8", "replace")
 
 
+@lru_cache(maxsize=4096)
+def _snippet(expression: str) -> Expression | None:
+    """The text of an expression as one, None for what is none."""
+    root = parse(b"x = " + expression.encode("utf-8", "replace")).root_node
+    attribute = body(root).attributes.get("x")
+    return None if attribute is None or root.has_error else attribute.value
+
+
 Lookup = Callable[[str, tuple[Any, ...]], Any]
 """What a name with its first steps means (`var`, `("x",)`), `Unknown` where nobody knows."""
 
@@ -231,11 +239,8 @@ class Values:
         """The value of the text of an expression."""
         if depth > _DEEPEST:
             return UNKNOWN
-        tree = parse(b"x = " + expression.encode("utf-8", "replace"))
-        attribute = body(tree.root_node).attributes.get("x")
-        if attribute is None or tree.root_node.has_error:
-            return UNKNOWN
-        return self.of(attribute.value, depth + 1)
+        parsed = _snippet(expression)
+        return UNKNOWN if parsed is None else self.of(parsed, depth + 1)
 
     def rendered(self, text: str, names: Mapping[str, Any] | None = None) -> str:
         """A template with what is known put in, what is not as a word, line for line."""
