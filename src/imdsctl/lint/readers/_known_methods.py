@@ -226,3 +226,20 @@ def url_joined(base: Value, path: Value) -> Value:
         head = last.text.rpartition("/")[0] + "/" if "/" in last.text else last.text
         return concatenated([Str((*base.parts[:-1], Piece(head, last.at))), path])
     return concatenated([base, path])
+
+
+def url_split(url: Value) -> tuple[Value, Value]:
+    """A URL's host (with its port) and its path with the query, as far as they are known."""
+    if not isinstance(url, Str):
+        return UNKNOWN, UNKNOWN
+    host: list[Piece | Hole] = []
+    rest = list(url.parts)
+    if rest and isinstance(first := rest[0], Piece) and "//" in first.text:
+        rest[0] = Piece(first.text.partition("//")[2], first.at)
+    while rest:
+        part = rest.pop(0)
+        if isinstance(part, Piece) and "/" in part.text:
+            before, _, after = part.text.partition("/")
+            return Str((*host, Piece(before))), Str((Piece("/" + after, part.at), *rest))
+        host.append(part)
+    return Str(tuple(host)), text("/")

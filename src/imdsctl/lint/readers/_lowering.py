@@ -50,17 +50,19 @@ class Lowering:
             return f.Opaque(span(node))
         self._depth += 1
         try:
-            method = self._methods.get(node.type)
-            return method(node) if method else self.rest(node)
+            # A grammar's levels around one thing (PowerShell has fourteen) are no depth.
+            while (method := self._methods.get(node.type)) is None:
+                inner = self.children(node)
+                if len(inner) != 1:
+                    return self.rest(node)
+                node = inner[0]
+            return method(node)
         finally:
             self._depth -= 1
 
     def rest(self, node: Node) -> f.Form:
         """A node that has no method: what is in it; around one thing it is nothing itself."""
-        inner = self.children(node)
-        if len(inner) == 1:
-            return self.lower(inner[0])
-        return f.Opaque(span(node), tuple(self.lower(one) for one in inner))
+        return f.Opaque(span(node), self.block(node))
 
     def children(self, node: Node) -> list[Node]:
         """The named children that mean something."""

@@ -88,7 +88,7 @@ class PythonForms(Lowering):
                 if one.type == "keyword_argument":
                     named.append((self.text(one.child_by_field_name("name")), self.named(one, "value")))
                 elif one.type == "dictionary_splat":
-                    named.append(("", self.rest(one)))
+                    named.append(("", self.lower(one)))
                 else:
                     args.append(self.lower(one))
         function = self.named(node, "function")
@@ -107,7 +107,7 @@ class PythonForms(Lowering):
             if one.type == "pair":
                 entries.append((self.named(one, "key"), self.named(one, "value")))
             elif one.type == "dictionary_splat":
-                entries.append((None, self.rest(one)))
+                entries.append((None, self.lower(one)))
         return f.Table(span(node), tuple(entries))
 
     def items(self, node: Node) -> f.Form:

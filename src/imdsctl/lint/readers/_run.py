@@ -84,7 +84,8 @@ class Run:
 
     def program(self, forms: Sequence[f.Form], mentioned: frozenset[str]) -> None:
         """Go through a text: its own statements, then every function that nothing called."""
-        self.all(forms, Scope())
+        main = Obj("main")
+        self.all(forms, Scope({"self": main, "this": main}))
         for kind in list(self._kinds.values()):
             if not kind.made:
                 self._made(kind, None)
@@ -195,11 +196,11 @@ class Run:
         form = func.form
         scope = func.scope if form.inline else self._scope_of(func)
         returned = scope.returned
-        if not form.inline:
-            scope.returned = returned = []
         for index, param in enumerate(form.params):
             self._bind_param(param, index, args, named, scope)
         last = self.all(form.body, scope)
+        if form.inline:
+            return last
         if form.yields:
             returned = [*returned, last]
         return either(*returned) if returned else NOTHING
@@ -546,6 +547,10 @@ class Run:
         for one in alternatives(of):
             if isinstance(one, Tab):
                 _known_methods.put(one, key, value)
+            elif isinstance(one, Answer):
+                found, _ = header(Seq([Seq([key, value])]), TOKEN)
+                for seen in one.seen if found == "yes" else ():
+                    seen.token, seen.token_from = "yes", name_of(value)
             elif isinstance(one, Kind) and isinstance(key, Str):
                 one.shared.fields[key.shown()] = value
             elif isinstance(one, Obj) and isinstance(key, Str):
@@ -650,6 +655,7 @@ class Run:
         return None
 
     def _on_answer(self, this: Answer, called: Called) -> Value:
+        self._header_after(this, called)
         if called.name in self.language.status:
             for one in this.seen:
                 one.examined()
@@ -662,6 +668,19 @@ class Run:
             return this
         given = self.callbacks(called, [this])
         return this if given is None or isinstance(given, Nothing) else given
+
+    @staticmethod
+    def _header_after(this: Answer, called: Called) -> None:
+        """A header that a request gets once it is made: `req.setHeader`, superagent's `set`."""
+        key = called.get(0)
+        if isinstance(key, Tab):
+            name, value = header(key, TOKEN)
+        elif len(called.args) > 1:
+            name, value = header(Seq([Seq(called.args[:2])]), TOKEN)
+        else:
+            return
+        for one in this.seen if name == "yes" else ():
+            one.token, one.token_from = "yes", name_of(value)
 
     def _unknown(self, called: Called) -> Value:
         """A call of something that nothing is known of."""

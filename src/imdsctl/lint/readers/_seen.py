@@ -26,7 +26,8 @@ from imdsctl.lint.source import Source
 
 TOKEN: Final = "X-aws-ec2-metadata-token"  # noqa: S105 - the header's name
 LIFETIME: Final = "X-aws-ec2-metadata-token-ttl-seconds"
-_MOST = 12
+_METHODS: Final = {"GET", "PUT", "POST", "HEAD", "DELETE", "PATCH", "OPTIONS"}
+_MOST: Final = 12
 """Facts of one place: a helper that is called with everything is told by its first few uses."""
 
 
@@ -133,9 +134,17 @@ def method_of(value: Value, otherwise: str) -> str:
     """A method as sent; empty where it cannot be told."""
     if isinstance(value, Nothing):
         return otherwise
-    named = {one.constant if isinstance(one, Str) else None for one in alternatives(value)}
-    only = named.pop() if len(named) == 1 else None
-    return only.upper() if only else ""
+    named = {_one_method(one) for one in alternatives(value)}
+    return named.pop() if len(named) == 1 else ""
+
+
+def _one_method(value: Value) -> str:
+    if isinstance(value, Str):
+        return (value.constant or "").upper()
+    if isinstance(value, Ref):  # HttpMethod.PUT, http.MethodPut
+        last = value.name.rpartition(".")[2].removeprefix("Method").upper()
+        return last if last in _METHODS else ""
+    return ""
 
 
 def proxy_of(value: Value) -> str:
