@@ -234,6 +234,11 @@ class Run:
             fallback = value if isinstance(value, Answer) else Ref(name, local=True)
             scope.values[name] = inner if inner is not None else fallback
 
+    @property
+    def catching(self) -> bool:
+        """Whether something around takes errors."""
+        return bool(self._catches)
+
     def callbacks(self, called: Called, args: list[Value]) -> Value | None:
         """Run the functions that a call is given; what the last one gives."""
         result: Value | None = None
@@ -584,7 +589,8 @@ class Run:
                 continue
             spread = Tab()
             _known_methods.merge(spread, value)
-            named.update(spread.entries)
+            for name_of_it, one in spread.entries.items():
+                named[name_of_it.lower() if self.language.any_case else name_of_it] = one
             is_open = is_open or spread.open
         called = Called(form, name, this, args, named, is_open)
         self.settings.call(called)
@@ -630,6 +636,8 @@ class Run:
             own = this.fields.get(called.name)
             if isinstance(own, Func | Kind):
                 return self._apply(own, called)
+            if own is not None and self.language.bare_calls and not called.args:
+                return own
             handler = self.language.methods.get(f"{this.kind}.{called.name}")
             result = handler(self, called) if handler else None
             if result is not None:
