@@ -45,6 +45,7 @@ class Request:
         checked: whether somebody looks at its failure (set -e, `|| exit`, an exception, a test).
         follows: whether a token was fetched before it in the same text (then `token` "no" means
             that the token is not used).
+        fallback: whether it runs only where no token could be had.
         edits: what makes it an IMDSv2 request, where that is safe to say; empty elsewhere.
     """
 
@@ -62,6 +63,7 @@ class Request:
     stored_in: str = ""
     checked: Known = "unknown"
     follows: bool = False
+    fallback: bool = False
     edits: tuple[Edit, ...] = ()
 
     @property

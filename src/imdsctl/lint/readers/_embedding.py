@@ -76,7 +76,7 @@ class Embedding:
         for part in value.parts:
             if isinstance(part, Hole):
                 name = _PLAIN.sub("_", part.answer.name if part.answer else part.name).strip("_")
-                out.append("${%s}" % (name or "unknown"))  # noqa: UP031 - braces of the shell
+                out.append("${%s}" % (name or "unknown"))
                 continue
             if part.at:
                 line, last = self._line(part.at[0]), self._line(part.at[1])

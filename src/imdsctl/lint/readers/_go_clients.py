@@ -9,7 +9,7 @@ from typing import Final
 from imdsctl.lint.facts import Known
 from imdsctl.lint.readers import _known_methods
 from imdsctl.lint.readers._language import Called, Handler, Language
-from imdsctl.lint.readers._run import Run
+from imdsctl.lint.readers._pass import Pass
 from imdsctl.lint.readers._values import (
     NOTHING,
     UNKNOWN,
@@ -20,6 +20,7 @@ from imdsctl.lint.readers._values import (
     Str,
     Tab,
     Value,
+    concatenated,
     text,
 )
 
@@ -28,7 +29,11 @@ def _around(client: Value) -> tuple[Known, Value]:
     """Whether a client goes round the environment's proxies, and the proxy that it names."""
     transport = client.fields.get("Transport") if isinstance(client, Obj) else None
     if not isinstance(transport, Obj):
-        return ("no", NOTHING) if transport is None or isinstance(transport, Nothing) else ("unknown", NOTHING)
+        return (
+            ("no", NOTHING)
+            if transport is None or isinstance(transport, Nothing)
+            else ("unknown", NOTHING)
+        )
     proxy = transport.fields.get("Proxy", NOTHING)
     if isinstance(proxy, Nothing):
         return "yes", NOTHING
@@ -36,7 +41,7 @@ def _around(client: Value) -> tuple[Known, Value]:
 
 
 def _get(method: str, client: str = "http") -> Handler:
-    def handle(run: Run, called: Called) -> Value:
+    def handle(run: Pass, called: Called) -> Value:
         bypasses, proxy = _around(called.this)
         return run.request(
             called.form,
@@ -52,7 +57,7 @@ def _get(method: str, client: str = "http") -> Handler:
 
 
 def _request(shift: int) -> Handler:
-    def handle(_run: Run, called: Called) -> Value:
+    def handle(_run: Pass, called: Called) -> Value:
         fields: dict[str, Value] = {
             "method": called.get(shift), "url": called.get(shift + 1), "headers": Tab(),
         }  # fmt: skip
@@ -61,7 +66,7 @@ def _request(shift: int) -> Handler:
     return handle
 
 
-def _request_literal(_run: Run, called: Called) -> Value:
+def _request_literal(_run: Pass, called: Called) -> Value:
     """&http.Request{Method:, URL:, Header:}."""
     headers = called.get(None, "Header")
     fields: dict[str, Value] = {
@@ -73,14 +78,16 @@ def _request_literal(_run: Run, called: Called) -> Value:
 
 
 def _struct(kind: str) -> Handler:
-    def handle(_run: Run, called: Called) -> Value:
+    def handle(_run: Pass, called: Called) -> Value:
         return Obj(kind, dict(called.named), called.form)
 
     return handle
 
 
-def _do(run: Run, called: Called) -> Value | None:
-    request = next((one for one in called.args if isinstance(one, Obj) and one.kind == "go.request"), None)
+def _do(run: Pass, called: Called) -> Value | None:
+    request = next(
+        (one for one in called.args if isinstance(one, Obj) and one.kind == "go.request"), None
+    )
     if request is None:
         return None
     method = request.fields.get("method", NOTHING)
@@ -101,31 +108,35 @@ def _do(run: Run, called: Called) -> Value | None:
     )
 
 
-def _first(_run: Run, called: Called) -> Value:
+def _first(_run: Pass, called: Called) -> Value:
     return called.get(0)
 
 
-def _formatted(_run: Run, called: Called) -> Value:
+def _formatted(_run: Pass, called: Called) -> Value:
     template = called.get(0)
-    return _known_methods.filled(template, called.args[1:], {}) if isinstance(template, Str) else UNKNOWN
+    return (
+        _known_methods.filled(template, called.args[1:], {})
+        if isinstance(template, Str)
+        else UNKNOWN
+    )
 
 
-def _printed(_run: Run, called: Called) -> Value:
-    return _known_methods.concatenated(called.args)
+def _printed(_run: Pass, called: Called) -> Value:
+    return concatenated(called.args)
 
 
-def _path(_run: Run, called: Called) -> Value:
+def _path(_run: Pass, called: Called) -> Value:
     return _known_methods.path_joined(called.args)
 
 
-def _joined(_run: Run, called: Called) -> Value | None:
+def _joined(_run: Pass, called: Called) -> Value | None:
     given, separator = called.get(0), called.get(1)
     if not isinstance(given, Seq):
         return None
     return _known_methods.on_list(given, Called(called.form, "join", given, [separator], {}))
 
 
-def _trimmed(_run: Run, called: Called) -> Value:
+def _trimmed(_run: Pass, called: Called) -> Value:
     value, chars = called.get(0), called.get(1)
     if called.name.endswith(("TrimRight", "TrimSuffix")) and isinstance(value, Str):
         return _known_methods.on_string(value, Called(called.form, "rstrip", value, [chars], {}))
@@ -133,7 +144,7 @@ def _trimmed(_run: Run, called: Called) -> Value:
 
 
 def _command(shift: int) -> Handler:
-    def handle(run: Run, called: Called) -> Value:
+    def handle(run: Pass, called: Called) -> Value:
         args: list[Value] = []
         for one in called.args[shift:]:
             args += one.items if isinstance(one, Seq) else [one]
@@ -148,14 +159,18 @@ def _command(shift: int) -> Handler:
 
 def _is_shell(args: list[Value]) -> bool:
     shown = [one.shown() if isinstance(one, Str) else "" for one in args]
-    return shown[0].rpartition("/")[2] in {"sh", "bash"} and shown[1].startswith("-") and "c" in shown[1]
+    return (
+        shown[0].rpartition("/")[2] in {"sh", "bash"}
+        and shown[1].startswith("-")
+        and "c" in shown[1]
+    )
 
 
-def _resty(_run: Run, called: Called) -> Value:
+def _resty(_run: Pass, called: Called) -> Value:
     return Obj("resty", {"headers": Tab(), "base": NOTHING}, called.form)
 
 
-def _resty_header(_run: Run, called: Called) -> Value:
+def _resty_header(_run: Pass, called: Called) -> Value:
     headers = called.this.fields.get("headers") if isinstance(called.this, Obj) else None
     if isinstance(headers, Tab):
         if len(called.args) > 1:
@@ -165,13 +180,13 @@ def _resty_header(_run: Run, called: Called) -> Value:
     return called.this
 
 
-def _resty_base(_run: Run, called: Called) -> Value:
+def _resty_base(_run: Pass, called: Called) -> Value:
     if isinstance(called.this, Obj):
         called.this.fields["base"] = called.get(0)
     return called.this
 
 
-def _resty_request(_run: Run, called: Called) -> Value:
+def _resty_request(_run: Pass, called: Called) -> Value:
     """A request of a client has the client's headers."""
     if not isinstance(called.this, Obj):
         return UNKNOWN
@@ -181,23 +196,29 @@ def _resty_request(_run: Run, called: Called) -> Value:
 
 
 def _resty_sent(method: str) -> Handler:
-    def handle(run: Run, called: Called) -> Value:
+    def handle(run: Pass, called: Called) -> Value:
         own = called.this.fields if isinstance(called.this, Obj) else {}
         base, url = own.get("base", NOTHING), called.get(0)
         if isinstance(base, Str):
             url = _known_methods.path_joined([base, url])
         return run.request(
-            called.form, "resty", method, url, own.get("headers", NOTHING), bypasses="no", raises=False
+            called.form,
+            "resty",
+            method,
+            url,
+            own.get("headers", NOTHING),
+            bypasses="no",
+            raises=False,
         )
 
     return handle
 
 
-def _resty_same(_run: Run, called: Called) -> Value:
+def _resty_same(_run: Pass, called: Called) -> Value:
     return called.this
 
 
-def guess(run: Run, called: Called) -> Value | None:
+def guess(run: Pass, called: Called) -> Value | None:
     """A client that comes from elsewhere: `c.httpClient.Do(req)`, `client.Get(url)`."""
     if called.name.rpartition(".")[2] in {"Do", "RoundTrip"}:
         return _do(run, called)
@@ -227,7 +248,12 @@ def _calls() -> dict[str, Handler]:
     for name in ("url.Parse", "url.ParseRequestURI", "string", "url.PathEscape", "aws.String",
                  "strings.TrimSpace", "strings.ToLower", "url.QueryEscape"):  # fmt: skip
         found[name] = _first
-    for name in ("strings.TrimRight", "strings.TrimSuffix", "strings.TrimLeft", "strings.TrimPrefix"):
+    for name in (
+        "strings.TrimRight",
+        "strings.TrimSuffix",
+        "strings.TrimLeft",
+        "strings.TrimPrefix",
+    ):
         found[name] = _trimmed
     for name in ("fmt.Sprintf", "fmt.Appendf"):
         found[name] = _formatted

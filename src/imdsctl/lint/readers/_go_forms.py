@@ -50,7 +50,9 @@ class GoForms(Lowering):
                     structs[self.text(one.child_by_field_name("name"))] = span(one)
             else:
                 forms.append(self.lower(node))
-        classes = [f.Class(at, name, (), tuple(methods.get(name, ()))) for name, at in structs.items()]
+        classes = [
+            f.Class(at, name, (), tuple(methods.get(name, ()))) for name, at in structs.items()
+        ]
         return (*classes, *forms)
 
     def _receiver(self, node: Node | None) -> tuple[str, str]:
@@ -101,7 +103,11 @@ class GoForms(Lowering):
         written = self.text(kind)
         if kind is not None and (kind.type == "map_type" or written == "http.Header"):
             return f.Table(span(node), tuple((self.lower(key), value) for key, value in entries))
-        if kind is not None and kind.type in {"slice_type", "array_type", "implicit_length_array_type"}:
+        if kind is not None and kind.type in {
+            "slice_type",
+            "array_type",
+            "implicit_length_array_type",
+        }:
             return f.Items(span(node), tuple(items))
         if kind is None or kind.type not in {"type_identifier", "qualified_type", "generic_type"}:
             return f.Items(span(node), (*items, *(value for _, value in entries)))
@@ -206,7 +212,10 @@ class GoForms(Lowering):
     def imported(self, node: Node) -> f.Form:
         """`import name "path"`."""
         path = self.text(node.child_by_field_name("path")).strip('"`')
-        whole = next((p for p in reversed(path.split("/")) if not p.startswith("v") or not p[1:].isdigit()), path)
+        whole = next(
+            (p for p in reversed(path.split("/")) if not p.startswith("v") or not p[1:].isdigit()),
+            path,
+        )
         name = self.text(node.child_by_field_name("name")) or whole.rpartition("go-")[2] or whole
         return f.Import(span(node), name, whole)
 

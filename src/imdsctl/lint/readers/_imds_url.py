@@ -17,9 +17,10 @@ _ADDRESSES: Final = {
 }
 _URL: Final = re.compile(r"(?:[a-zA-Z][a-zA-Z0-9+.-]*|\*+)?://([^/?#]*)([^?#]*)")
 _OWN: Final = re.compile(
-    r"/*\*?/*(?:latest|\d{4}-\d\d-\d\d|1\.0|\*)/+(?:meta-data|user-data|dynamic|api/token)\b.*", re.S
+    r"/*\*?/*(?:latest|\d{4}-\d\d-\d\d|1\.0|\*)/+(?:meta-data|user-data|dynamic|api/token)\b.*",
+    re.DOTALL,
 )
-_TAIL: Final = re.compile(r"\*?/*(?:meta-data|dynamic)/.*|\*?/*(?:latest/)?api/token/?", re.S)
+_TAIL: Final = re.compile(r"\*?/*(?:meta-data|dynamic)/.*|\*?/*(?:latest/)?api/token/?", re.DOTALL)
 _FIRST: Final = re.compile(r"latest|\d{4}-\d\d-\d\d|1\.0")
 OTHER_CLOUDS: Final = ("metadata-flavor", "x-google-metadata-request", "metadata", "metadata-token")
 """Headers that no request to AWS has: Google, Azure, Linode and Akamai."""

@@ -9,7 +9,7 @@ from typing import Final
 from imdsctl.lint.facts import Known
 from imdsctl.lint.readers import _known_methods
 from imdsctl.lint.readers._language import Called, Handler, Language
-from imdsctl.lint.readers._run import Run
+from imdsctl.lint.readers._pass import Pass
 from imdsctl.lint.readers._values import (
     NOTHING,
     UNKNOWN,
@@ -20,6 +20,7 @@ from imdsctl.lint.readers._values import (
     Str,
     Tab,
     Value,
+    concatenated,
     text,
 )
 
@@ -30,41 +31,45 @@ def _url_of(value: Value) -> Value:
     return value.fields.get("url", UNKNOWN) if isinstance(value, Obj) else value
 
 
-def _url(_run: Run, called: Called) -> Value:
-    """new URL(x), URI.create(x), new URL(base, path), new URL("http", host, path)."""
+def _url(_run: Pass, called: Called) -> Value:
+    """New URL(x), URI.create(x), new URL(base, path), new URL("http", host, path)."""
     args = [_url_of(one) for one in called.args]
     if len(args) == 2:  # noqa: PLR2004 - base and path
         return Obj("URL", {"url": _known_methods.url_joined(*args)})
     if len(args) > 2:  # noqa: PLR2004 - scheme, host, …, path
-        return Obj("URL", {"url": _known_methods.concatenated([text("http://"), args[1], args[-1]])})
+        return Obj("URL", {"url": concatenated([text("http://"), args[1], args[-1]])})
     return Obj("URL", {"url": args[0] if args else UNKNOWN})
 
 
-def _resolved(_run: Run, called: Called) -> Value:
-    return Obj("URL", {"url": _known_methods.url_joined(_url_of(called.this), _url_of(called.get(0)))})
+def _resolved(_run: Pass, called: Called) -> Value:
+    return Obj(
+        "URL", {"url": _known_methods.url_joined(_url_of(called.this), _url_of(called.get(0)))}
+    )
 
 
-def _same(_run: Run, called: Called) -> Value:
+def _same(_run: Pass, called: Called) -> Value:
     return called.this
 
 
-def _url_text(_run: Run, called: Called) -> Value:
+def _url_text(_run: Pass, called: Called) -> Value:
     return _url_of(called.this)
 
 
-def _opened_stream(run: Run, called: Called) -> Value:
+def _opened_stream(run: Pass, called: Called) -> Value:
     return run.request(called.form, "URL.openStream", "GET", _url_of(called.this), fails="yes")
 
 
-def _read_url(run: Run, called: Called) -> Value | None:
+def _read_url(run: Pass, called: Called) -> Value | None:
     """IOUtils.toString(url) and its like."""
     given = called.get(0)
     if not isinstance(given, Obj) or given.kind != "URL":
         return None
-    return run.request(called.form, called.name, "GET", given.fields.get("url", UNKNOWN), fails="yes")
+    return run.request(
+        called.form, called.name, "GET", given.fields.get("url", UNKNOWN), fails="yes"
+    )
 
 
-def _connection(_run: Run, called: Called) -> Value:
+def _connection(_run: Pass, called: Called) -> Value:
     fields: dict[str, Value] = {"url": _url_of(called.this), "headers": Tab()}
     proxy = called.get(0)
     if not isinstance(proxy, Nothing):
@@ -73,7 +78,7 @@ def _connection(_run: Run, called: Called) -> Value:
 
 
 def _set(field: str) -> Handler:
-    def handle(_run: Run, called: Called) -> Value:
+    def handle(_run: Pass, called: Called) -> Value:
         if isinstance(called.this, Obj):
             called.this.fields[field] = called.get(0)
         return called.this
@@ -82,7 +87,7 @@ def _set(field: str) -> Handler:
 
 
 def _verb(verb: str) -> Handler:
-    def handle(_run: Run, called: Called) -> Value:
+    def handle(_run: Pass, called: Called) -> Value:
         if isinstance(called.this, Obj):
             called.this.fields["method"] = text(verb)
         return called.this
@@ -90,7 +95,7 @@ def _verb(verb: str) -> Handler:
     return handle
 
 
-def _header(_run: Run, called: Called) -> Value:
+def _header(_run: Pass, called: Called) -> Value:
     """header(name, value), or all of them."""
     own = called.this.fields.setdefault("headers", Tab()) if isinstance(called.this, Obj) else None
     if isinstance(own, Tab):
@@ -102,7 +107,7 @@ def _header(_run: Run, called: Called) -> Value:
     return called.this
 
 
-def _connected(run: Run, called: Called) -> Value:
+def _connected(run: Pass, called: Called) -> Value:
     """What sends the request of an HttpURLConnection; it is sent once."""
     own = called.this
     if not isinstance(own, Obj):
@@ -120,14 +125,18 @@ def _connected(run: Run, called: Called) -> Value:
             proxy=proxy,
         )
         own.fields["response"] = sent
-    if isinstance(sent, Answer) and called.name in {"getResponseCode", "getResponseMessage", "getInputStream"}:
+    if isinstance(sent, Answer) and called.name in {
+        "getResponseCode",
+        "getResponseMessage",
+        "getInputStream",
+    }:
         for one in sent.seen:
             one.examined()
     return sent
 
 
 def _builder(kind: str, url_at: int | None = None) -> Handler:
-    def handle(_run: Run, called: Called) -> Value:
+    def handle(_run: Pass, called: Called) -> Value:
         fields: dict[str, Value] = {"headers": Tab()}
         if url_at is not None and url_at < len(called.args):
             fields["url"] = _url_of(called.args[url_at])
@@ -137,10 +146,14 @@ def _builder(kind: str, url_at: int | None = None) -> Handler:
 
 
 def _verb_of(verb: str) -> Handler:
-    """new HttpPut(url), Request.Put(url), RequestBuilder.put(url)."""
+    """New HttpPut(url), Request.Put(url), RequestBuilder.put(url)."""
 
-    def handle(_run: Run, called: Called) -> Value:
-        fields: dict[str, Value] = {"headers": Tab(), "method": text(verb), "url": _url_of(called.get(0))}
+    def handle(_run: Pass, called: Called) -> Value:
+        fields: dict[str, Value] = {
+            "headers": Tab(),
+            "method": text(verb),
+            "url": _url_of(called.get(0)),
+        }
         return Obj("request", fields, called.form)
 
     return handle
@@ -149,19 +162,19 @@ def _verb_of(verb: str) -> Handler:
 def _sent(client: str) -> Handler:
     """client.send(request, …), client.execute(request), client.newCall(request)."""
 
-    def handle(run: Run, called: Called) -> Value | None:
+    def handle(run: Pass, called: Called) -> Value | None:
         request = next((o for o in called.args if isinstance(o, Obj) and o.kind == "request"), None)
         return None if request is None else _request(run, called, request, client)
 
     return handle
 
 
-def _sent_itself(run: Run, called: Called) -> Value | None:
+def _sent_itself(run: Pass, called: Called) -> Value | None:
     """Request.Get(url).execute()."""
     return _request(run, called, called.this, "Request") if isinstance(called.this, Obj) else None
 
 
-def _request(run: Run, called: Called, request: Obj, client: str, fails: Known = "no") -> Value:
+def _request(run: Pass, called: Called, request: Obj, client: str, fails: Known = "no") -> Value:
     return run.request(
         called.form,
         client,
@@ -176,7 +189,7 @@ def _request(run: Run, called: Called, request: Obj, client: str, fails: Known =
 def _rest_template(method: str | None) -> Handler:
     """RestTemplate's methods: an HTTP error is a RestClientResponseException."""
 
-    def handle(run: Run, called: Called) -> Value:
+    def handle(run: Pass, called: Called) -> Value:
         headers: Value = NOTHING
         for one in called.args[1:]:
             if isinstance(one, Obj) and one.kind in {"HttpEntity", "request"}:
@@ -196,21 +209,27 @@ def _rest_template(method: str | None) -> Handler:
     return handle
 
 
-def _entity(_run: Run, called: Called) -> Value:
-    """new HttpEntity<>(headers), new HttpEntity<>(body, headers)."""
+def _entity(_run: Pass, called: Called) -> Value:
+    """New HttpEntity<>(headers), new HttpEntity<>(body, headers)."""
     given = next((one for one in reversed(called.args) if isinstance(one, Tab)), None)
     last = called.args[-1] if called.args else NOTHING
-    headers = given if given is not None else UNKNOWN if called.args and not isinstance(last, Nothing) else NOTHING
+    headers = (
+        given
+        if given is not None
+        else UNKNOWN
+        if called.args and not isinstance(last, Nothing)
+        else NOTHING
+    )
     return Obj("HttpEntity", {"headers": headers})
 
 
-def _web(_run: Run, called: Called) -> Value:
+def _web(_run: Pass, called: Called) -> Value:
     base = called.get(0)
     return Obj("web", {"base": _url_of(base), "headers": Tab()}, called.form)
 
 
 def _web_verb(verb: str) -> Handler:
-    def handle(_run: Run, called: Called) -> Value:
+    def handle(_run: Pass, called: Called) -> Value:
         own = called.this.fields if isinstance(called.this, Obj) else {}
         headers = own.get("headers")
         copied = Tab(dict(headers.entries), headers.open) if isinstance(headers, Tab) else Tab()
@@ -219,7 +238,7 @@ def _web_verb(verb: str) -> Handler:
     return handle
 
 
-def _web_url(_run: Run, called: Called) -> Value:
+def _web_url(_run: Pass, called: Called) -> Value:
     if isinstance(called.this, Obj):
         base = called.this.fields.get("base", NOTHING)
         given = _url_of(called.get(0))
@@ -228,7 +247,7 @@ def _web_url(_run: Run, called: Called) -> Value:
     return called.this
 
 
-def _web_sent(run: Run, called: Called) -> Value | None:
+def _web_sent(run: Pass, called: Called) -> Value | None:
     if not isinstance(called.this, Obj):
         return None
     own = called.this
@@ -236,11 +255,11 @@ def _web_sent(run: Run, called: Called) -> Value | None:
     return _request(run, called, own, "WebClient", fails="yes")
 
 
-def _jax_target(_run: Run, called: Called) -> Value:
+def _jax_target(_run: Pass, called: Called) -> Value:
     return Obj("jax", {"url": _url_of(called.get(0)), "headers": Tab()}, called.form)
 
 
-def _jax_path(_run: Run, called: Called) -> Value:
+def _jax_path(_run: Pass, called: Called) -> Value:
     if isinstance(called.this, Obj):
         joined = _known_methods.path_joined([_url_of(called.this), called.get(0)])
         return Obj("jax", {**called.this.fields, "url": joined}, called.form)
@@ -248,29 +267,35 @@ def _jax_path(_run: Run, called: Called) -> Value:
 
 
 def _jax_sent(verb: str) -> Handler:
-    def handle(run: Run, called: Called) -> Value | None:
+    def handle(run: Pass, called: Called) -> Value | None:
         if not isinstance(called.this, Obj):
             return None
         called.this.fields["method"] = text(verb)
-        return _request(run, called, called.this, "JAX-RS client", fails="yes" if called.args else "no")
+        return _request(
+            run, called, called.this, "JAX-RS client", fails="yes" if called.args else "no"
+        )
 
     return handle
 
 
-def _jsoup(_run: Run, called: Called) -> Value:
+def _jsoup(_run: Pass, called: Called) -> Value:
     return Obj("jsoup", {"url": _url_of(called.get(0)), "headers": Tab()}, called.form)
 
 
-def _jsoup_sent(run: Run, called: Called) -> Value | None:
-    return _request(run, called, called.this, "Jsoup", fails="yes") if isinstance(called.this, Obj) else None
+def _jsoup_sent(run: Pass, called: Called) -> Value | None:
+    return (
+        _request(run, called, called.this, "Jsoup", fails="yes")
+        if isinstance(called.this, Obj)
+        else None
+    )
 
 
-def _executed(run: Run, called: Called) -> Value:
+def _executed(run: Pass, called: Called) -> Value:
     run.embedding.command(called.get(0), called.form.at)
     return UNKNOWN
 
 
-def _process(run: Run, called: Called) -> Value:
+def _process(run: Pass, called: Called) -> Value:
     first = called.get(0)
     args = first.items if isinstance(first, Seq) else called.args
     shown = [one.shown() if isinstance(one, Str) else "" for one in args]
@@ -281,32 +306,36 @@ def _process(run: Run, called: Called) -> Value:
     return UNKNOWN
 
 
-def _sequence(_run: Run, called: Called) -> Value:
+def _sequence(_run: Pass, called: Called) -> Value:
     return Seq(list(called.args))
 
 
-def _mapping(_run: Run, called: Called) -> Value:
+def _mapping(_run: Pass, called: Called) -> Value:
     table = Tab()
     for at in range(0, len(called.args) - 1, 2):
         _known_methods.put(table, called.args[at], called.args[at + 1])
     return table
 
 
-def _formatted(_run: Run, called: Called) -> Value:
+def _formatted(_run: Pass, called: Called) -> Value:
     template = called.get(0)
-    return _known_methods.filled(template, called.args[1:], {}) if isinstance(template, Str) else UNKNOWN
+    return (
+        _known_methods.filled(template, called.args[1:], {})
+        if isinstance(template, Str)
+        else UNKNOWN
+    )
 
 
-def _text(_run: Run, called: Called) -> Value:
+def _text(_run: Pass, called: Called) -> Value:
     return called.get(0) if called.args else text("")
 
 
-def _environment_or(_run: Run, called: Called) -> Value:
+def _environment_or(_run: Pass, called: Called) -> Value:
     otherwise = called.get(1)
     return otherwise if isinstance(otherwise, Str) else UNKNOWN
 
 
-def guess(run: Run, called: Called) -> Value | None:
+def guess(run: Pass, called: Called) -> Value | None:
     """A client that comes from elsewhere, told by the request that it is given."""
     if called.name in {"send", "sendAsync", "execute", "newCall"}:
         return _sent(called.name)(run, called)
@@ -342,7 +371,12 @@ def _calls() -> dict[str, Handler]:
             if called.args and isinstance(called.args[0], Str) else UNKNOWN
         ),
     }  # fmt: skip
-    for name in ("IOUtils.toString", "Resources.toString", "Resources.asCharSource", "IOUtils.toByteArray"):
+    for name in (
+        "IOUtils.toString",
+        "Resources.toString",
+        "Resources.asCharSource",
+        "IOUtils.toByteArray",
+    ):
         found[name] = _read_url
     for verb in _VERBS:
         title = verb.title()
@@ -361,7 +395,7 @@ def _methods() -> dict[str, Handler]:
         "URL.toString": _url_text, "URL.toExternalForm": _url_text, "URL.build": _same,
         "URL.toUriString": _url_text, "URL.toUri": _same,
         "URL.path": lambda _run, called: Obj(
-            "URL", {"url": _known_methods.concatenated([_url_of(called.this), called.get(0)])}
+            "URL", {"url": concatenated([_url_of(called.this), called.get(0)])}
         ),
         "HttpURLConnection.setRequestMethod": _set("method"),
         "RestTemplate.getForObject": _rest_template("GET"),
@@ -390,13 +424,22 @@ def _methods() -> dict[str, Handler]:
         found[f"request.{verb}"] = found[f"request.{verb.lower()}"] = _verb(verb)
         found[f"web.{verb.lower()}"] = _web_verb(verb)
         found[f"jax.{verb.lower()}"] = _jax_sent(verb)
-    for kind in ("request", "client", "web", "jax", "jax-client", "jsoup", "RestTemplate", "HttpURLConnection"):
+    for kind in (
+        "request",
+        "client",
+        "web",
+        "jax",
+        "jax-client",
+        "jsoup",
+        "RestTemplate",
+        "HttpURLConnection",
+    ):
         for name in _SAME:
             found.setdefault(f"{kind}.{name}", _same)
     return found
 
 
-def _set_url(_run: Run, called: Called) -> Value:
+def _set_url(_run: Pass, called: Called) -> Value:
     if isinstance(called.this, Obj):
         called.this.fields["url"] = _url_of(called.get(0))
     return called.this

@@ -164,7 +164,11 @@ class JavaForms(Lowering):
         bases = tuple(self.lower(one) for one in self.children(above)) if above is not None else ()
         name = self.text(node.child_by_field_name("name"))
         inner = self.children(body) if body is not None else []
-        inner = [m for one in inner for m in (self.children(one) if one.type == "enum_body_declarations" else [one])]
+        inner = [
+            m
+            for one in inner
+            for m in (self.children(one) if one.type == "enum_body_declarations" else [one])
+        ]
         fields = [one for one in inner if one.type == "field_declaration"]
         rest = [one for one in inner if one.type != "field_declaration"]
         # A field may use a method that stands after it; functions cost nothing until they are called.
@@ -191,7 +195,9 @@ class JavaForms(Lowering):
         other = node.child_by_field_name("alternative")
         if other is not None:
             arms.append((self.lower(other),))
-        return f.Branch(span(node), (self.named(node, "condition"),), tuple(arms), other is not None)
+        return f.Branch(
+            span(node), (self.named(node, "condition"),), tuple(arms), other is not None
+        )
 
     def loop(self, node: Node) -> f.Form:
         """`for (Type name : items)`."""

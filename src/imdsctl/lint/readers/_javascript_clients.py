@@ -9,7 +9,7 @@ from typing import Final
 from imdsctl.lint.facts import Known
 from imdsctl.lint.readers import _known_methods
 from imdsctl.lint.readers._language import Called, Handler, Language
-from imdsctl.lint.readers._run import Run
+from imdsctl.lint.readers._pass import Pass
 from imdsctl.lint.readers._values import (
     NOTHING,
     UNKNOWN,
@@ -51,7 +51,8 @@ def _url_in(options: Tab) -> Value:
     if isinstance(host, Nothing):
         return UNKNOWN if isinstance(base, Nothing) else base
     path = _option(options, "path", "pathname")
-    parts = [text("http://"), host, text("/") if isinstance(path, Nothing) else path]
+    whole_path = text("/") if isinstance(path, Nothing) else path
+    parts: list[Value] = [text("http://"), host, whole_path]
     return concatenated(parts)
 
 
@@ -65,7 +66,7 @@ def _client(
 ) -> Handler:
     """A call that takes a URL or options, or both, or a URL, a body and options."""
 
-    def handle(run: Run, called: Called) -> Value:
+    def handle(run: Pass, called: Called) -> Value:
         first = called.get(0)
         options = called.options(options_at)
         own = called.this.fields if isinstance(called.this, Obj) else {}
@@ -104,7 +105,7 @@ def _client(
 def _made(kind: str) -> Handler:
     """axios.create, got.extend, request.defaults: a client with options of its own."""
 
-    def handle(_run: Run, called: Called) -> Value:
+    def handle(_run: Pass, called: Called) -> Value:
         options = called.options(0)
         headers = Tab()
         _known_methods.merge(headers, headers_in(options))
@@ -114,7 +115,7 @@ def _made(kind: str) -> Handler:
     return handle
 
 
-def _needle(run: Run, called: Called) -> Value:
+def _needle(run: Pass, called: Called) -> Value:
     options = called.options(len(called.args) - 1) if len(called.args) > 2 else Tab()  # noqa: PLR2004
     if called.functions and len(called.args) > 3:  # noqa: PLR2004 - method, url, data, options, then
         options = called.options(3)
@@ -123,24 +124,24 @@ def _needle(run: Run, called: Called) -> Value:
     )
 
 
-def _required(_run: Run, called: Called) -> Value:
+def _required(_run: Pass, called: Called) -> Value:
     name = called.get(0)
     constant = name.constant if isinstance(name, Str) else None
     return Ref((constant or "").removeprefix("node:")) if constant else UNKNOWN
 
 
-def _first(_run: Run, called: Called) -> Value:
+def _first(_run: Pass, called: Called) -> Value:
     return called.get(0)
 
 
-def _url(_run: Run, called: Called) -> Value:
+def _url(_run: Pass, called: Called) -> Value:
     base = called.get(1)
     if isinstance(base, Nothing):
         return called.get(0)
     return _known_methods.url_joined(base, called.get(0))
 
 
-def _assigned(_run: Run, called: Called) -> Value:
+def _assigned(_run: Pass, called: Called) -> Value:
     """Object.assign: its first argument with all others."""
     target = called.get(0)
     merged = target if isinstance(target, Tab) else Tab()
@@ -149,14 +150,14 @@ def _assigned(_run: Run, called: Called) -> Value:
     return merged
 
 
-def _table(_run: Run, called: Called) -> Value:
+def _table(_run: Pass, called: Called) -> Value:
     table = Tab()
     _known_methods.merge(table, called.get(0))
     return table
 
 
-def _promise(run: Run, called: Called) -> Value:
-    """new Promise(…): what is asked for in it is what it comes to."""
+def _promise(run: Pass, called: Called) -> Value:
+    """New Promise(…): what is asked for in it is what it comes to."""
     before = len(run.seen)
     run.callbacks(called, [])
     called.args.clear()
@@ -164,12 +165,12 @@ def _promise(run: Run, called: Called) -> Value:
     return Answer(made) if made else UNKNOWN
 
 
-def _executed(run: Run, called: Called) -> Value:
+def _executed(run: Pass, called: Called) -> Value:
     run.embedding.command(called.get(0), called.form.at)
     return UNKNOWN
 
 
-def _spawned(run: Run, called: Called) -> Value:
+def _spawned(run: Pass, called: Called) -> Value:
     args = called.get(1)
     if isinstance(args, Seq):
         run.embedding.command(Seq([called.get(0), *args.items]), called.form.at)
@@ -178,7 +179,7 @@ def _spawned(run: Run, called: Called) -> Value:
     return UNKNOWN
 
 
-def guess(run: Run, called: Called) -> Value | None:
+def guess(run: Pass, called: Called) -> Value | None:
     """A method of an unknown object that is called like one of an HTTP client."""
     holder = called.this.name.lower() if isinstance(called.this, Ref) else ""
     if called.name in _METHODS and any(s in holder for s in ("http", "axios", "client", "got")):

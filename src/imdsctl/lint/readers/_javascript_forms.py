@@ -39,7 +39,9 @@ class JavascriptForms(Lowering):
         "interface_declaration": "nothing", "type_alias_declaration": "nothing",
         "parenthesized_expression": "first",
     }  # fmt: skip
-    SKIPPED: ClassVar = frozenset({"comment", "optional_chain", "type_arguments", "type_annotation"})
+    SKIPPED: ClassVar = frozenset(
+        {"comment", "optional_chain", "type_arguments", "type_annotation"}
+    )
 
     def literal(self, node: Node) -> f.Form:
         """A string or a template."""
@@ -192,7 +194,9 @@ class JavascriptForms(Lowering):
         other = node.child_by_field_name("alternative")
         if other is not None:
             arms.append(self.block(other))
-        return f.Branch(span(node), (self.named(node, "condition"),), tuple(arms), other is not None)
+        return f.Branch(
+            span(node), (self.named(node, "condition"),), tuple(arms), other is not None
+        )
 
     def _arm(self, node: Node | None) -> tuple[f.Form, ...]:
         if node is not None and node.type == "statement_block":

@@ -36,7 +36,9 @@ _MERGES: Final = frozenset({"update", "merge", "merge!", "putall", "assign", "re
 _GETS: Final = frozenset({"get", "fetch", "dig", "getordefault", "pop", "[]"})
 _COPIES: Final = frozenset({"copy", "dup", "clone", "to_h", "to_hash", "freeze", "asmultivaluemap"})
 _BRACE: Final = re.compile(r"\{(\w*)[^{}]*\}")
-_PERCENT: Final = re.compile(r"%(?:\((\w+)\)|<(\w+)>|\{(\w+)\}|(\d+)\$)?[-+ #0]*\d*(?:\.\d+)?([sdvqirfxSn])?")
+_PERCENT: Final = re.compile(
+    r"%(?:\((\w+)\)|<(\w+)>|\{(\w+)\}|(\d+)\$)?[-+ #0]*\d*(?:\.\d+)?([sdvqirfxSn])?"
+)
 
 
 def on_string(this: Str, called: Called) -> Value:
@@ -190,7 +192,9 @@ def path_joined(values: list[Value]) -> Value:
     """Parts of a path with one slash between each two."""
     parts: list[Value] = []
     for value in values:
-        shown = [Str(as_parts(one)) for one in (value.values if isinstance(value, OneOf) else (value,))]
+        shown = [
+            Str(as_parts(one)) for one in (value.values if isinstance(value, OneOf) else (value,))
+        ]
         if parts:
             parts.append(text("/"))
             shown = [_trimmed(one, str.lstrip, 0) for one in shown]

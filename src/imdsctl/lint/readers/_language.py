@@ -8,7 +8,7 @@ from imdsctl.lint.readers._forms import Call
 from imdsctl.lint.readers._values import NOTHING, UNKNOWN, Func, Nothing, Seq, Tab, Value
 
 if TYPE_CHECKING:
-    from imdsctl.lint.readers._run import Run
+    from imdsctl.lint.readers._pass import Pass
 
 
 @dataclass(eq=False, slots=True)
@@ -55,7 +55,7 @@ class Called:
         return Tab(open=not isinstance(given, Nothing | Func | Seq))
 
 
-Handler = Callable[["Run", Called], Value | None]
+Handler = Callable[["Pass", Called], Value | None]
 
 
 @dataclass(frozen=True, kw_only=True)

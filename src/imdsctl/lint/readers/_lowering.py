@@ -13,13 +13,13 @@ from imdsctl.lint.readers import _forms as f
 from imdsctl.lint.readers import _imds_url
 from imdsctl.lint.readers._language import Language
 from imdsctl.lint.readers._run import Run
-from imdsctl.lint.readers._seen import facts
+from imdsctl.lint.readers._seen import Seen, facts
 from imdsctl.lint.source import Source
 
 _DEEPEST: Final = 150
 _LONGEST: Final = 10.0
 _ESCAPE: Final = re.compile(
-    r"\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|u\{([0-9a-fA-F]{1,6})\}|(\r?\n)|(.))", re.S
+    r"\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|u\{([0-9a-fA-F]{1,6})\}|(\r?\n)|(.))", re.DOTALL
 )
 _SHORT: Final = {"n": "\n", "t": "\t", "r": "\r", "0": "\0", "e": "\x1b", "s": " "}
 
@@ -186,9 +186,21 @@ def parsed(source: Source, grammar: Grammar) -> Tree | None:
 
 
 def gone_through(
-    source: Source, grammar: Grammar, lowering: type[Lowering], language: Language
+    source: Source,
+    grammar: Grammar,
+    lowering: type[Lowering],
+    language: Language,
+    finish: Callable[[Source, Node, list[Seen]], None] | None = None,
 ) -> Iterator[Fact | Source]:
-    """Everything that a program's text tells, if it is about the metadata service at all."""
+    """Everything that a program's text tells, if it is about the metadata service at all.
+
+    Args:
+        source: the text.
+        grammar: its parser's.
+        lowering: what makes forms of its tree.
+        language: what is known of its libraries.
+        finish: what adds edits to the requests, where a language has that.
+    """
     if not _imds_url.concerns(source.text):
         return
     tree = parsed(source, grammar)
@@ -200,6 +212,11 @@ def gone_through(
     run.program(lowered.program(tree.root_node), frozenset(lowered.mentioned))
     if run.everything_mocked:
         run.seen.clear()
+    for one in run.seen:
+        if one.form in run.elsewhere:  # a token must not be sent to anybody else
+            one.origin = None
+    if finish is not None:
+        finish(source, tree.root_node, run.seen)
     yield from facts(source, run.seen)
     yield from run.settings
     yield from run.embedding

@@ -10,7 +10,7 @@ from typing import Final
 from imdsctl.lint.facts import Known
 from imdsctl.lint.readers import _known_methods
 from imdsctl.lint.readers._language import Called, Handler, Language
-from imdsctl.lint.readers._run import Run
+from imdsctl.lint.readers._pass import Pass
 from imdsctl.lint.readers._values import (
     NOTHING,
     UNKNOWN,
@@ -27,7 +27,7 @@ from imdsctl.lint.readers._values import (
 def _web(client: str) -> Handler:
     """Invoke-RestMethod, Invoke-WebRequest and their aliases."""
 
-    def handle(run: Run, called: Called) -> Value:
+    def handle(run: Pass, called: Called) -> Value:
         method = called.get(None, "custommethod", "method")
         url = called.get(0, "uri")
         fails: Known = "no" if "skiphttperrorcheck" in called.named else "yes"
@@ -54,41 +54,47 @@ def _web(client: str) -> Handler:
     return handle
 
 
-def _stops(run: Run) -> bool:
+def _stops(run: Pass) -> bool:
     return "erroractionpreference" in run.source.text.lower() and "stop" in run.source.text.lower()
 
 
-def _new_object(run: Run, called: Called) -> Value | None:
+def _new_object(run: Pass, called: Called) -> Value | None:
     """New-Object Type."""
     kind = called.get(0, "typename")
     name = (kind.constant or "").lower().removeprefix("system.") if isinstance(kind, Str) else ""
     arguments = called.get(1, "argumentlist")
-    args = arguments.items if hasattr(arguments, "items") and isinstance(arguments.items, list) else [arguments]
+    args = (
+        arguments.items
+        if hasattr(arguments, "items") and isinstance(arguments.items, list)
+        else [arguments]
+    )
     made = Called(called.form, f"{name}.new", NOTHING, args, {})
     handler = _calls().get(f"{name}.new")
     return handler(run, made) if handler else None
 
 
-def _client(_run: Run, called: Called) -> Value:
+def _client(_run: Pass, called: Called) -> Value:
     fields: dict[str, Value] = {"headers": Tab()}
     return Obj("webclient", fields, called.form)
 
 
-def _http_client(_run: Run, called: Called) -> Value:
+def _http_client(_run: Pass, called: Called) -> Value:
     headers = Tab()
     return Obj("httpclient", {"headers": headers, "defaultrequestheaders": headers}, called.form)
 
 
-def _web_request(_run: Run, called: Called) -> Value:
+def _web_request(_run: Pass, called: Called) -> Value:
     return Obj("webrequest", {"url": called.get(0), "headers": Tab()}, called.form)
 
 
-def _message(_run: Run, called: Called) -> Value:
-    return Obj("message", {"method": called.get(0), "url": called.get(1), "headers": Tab()}, called.form)
+def _message(_run: Pass, called: Called) -> Value:
+    return Obj(
+        "message", {"method": called.get(0), "url": called.get(1), "headers": Tab()}, called.form
+    )
 
 
 def _sent(client: str, method: str | None, method_at: int | None = None) -> Handler:
-    def handle(run: Run, called: Called) -> Value:
+    def handle(run: Pass, called: Called) -> Value:
         own = called.this.fields if isinstance(called.this, Obj) else {}
         verb: Value | str = method or own.get("method", NOTHING)
         if method_at is not None and isinstance(called.get(method_at), Str):
@@ -109,7 +115,7 @@ def _sent(client: str, method: str | None, method_at: int | None = None) -> Hand
     return handle
 
 
-def _sent_message(run: Run, called: Called) -> Value | None:
+def _sent_message(run: Pass, called: Called) -> Value | None:
     message = called.get(0)
     if not isinstance(message, Obj) or message.kind != "message":
         return None
@@ -121,20 +127,20 @@ def _sent_message(run: Run, called: Called) -> Value | None:
     return run.request(called.form, "HttpClient", method, url, headers)
 
 
-def _program(run: Run, called: Called) -> Value:
+def _program(run: Pass, called: Called) -> Value:
     run.embedding.command(called.get(0), called.form.at)
     return UNKNOWN
 
 
-def _first(_run: Run, called: Called) -> Value:
+def _first(_run: Pass, called: Called) -> Value:
     return called.get(0)
 
 
-def _joined(_run: Run, called: Called) -> Value:
+def _joined(_run: Pass, called: Called) -> Value:
     return _known_methods.path_joined(called.args)
 
 
-def _setting(run: Run, called: Called) -> Value:
+def _setting(run: Pass, called: Called) -> Value:
     """Set-Item Env:NAME value, setx NAME value."""
     name, value = called.get(0, "path"), called.get(1, "value")
     shown = name.constant if isinstance(name, Str) else None
@@ -145,7 +151,7 @@ def _setting(run: Run, called: Called) -> Value:
     return UNKNOWN
 
 
-def _set_variable(_run: Run, called: Called) -> Value:
+def _set_variable(_run: Pass, called: Called) -> Value:
     return UNKNOWN
 
 
@@ -163,20 +169,26 @@ def _calls() -> dict[str, Handler]:
         "set-item": _setting, "new-item": _setting, "setx": _setting, "setx.exe": _setting,
         "set-variable": _set_variable, "string.format": _formatted,
     }  # fmt: skip
-    for name in ("generic.dictionary", "collections.hashtable", "collections.generic.dictionary[string,string]"):
+    for name in (
+        "generic.dictionary",
+        "collections.hashtable",
+        "collections.generic.dictionary[string,string]",
+    ):
         found[f"{name}.new"] = lambda _run, _called: Tab()
     return found
 
 
-def _formatted(_run: Run, called: Called) -> Value:
+def _formatted(_run: Pass, called: Called) -> Value:
     template = called.get(0)
     if not isinstance(template, Str):
         return UNKNOWN
     return _known_methods.filled(template, called.args[1:], {}, braces=True)
 
 
-def _transfer(run: Run, called: Called) -> Value:
-    return run.request(called.form, "Start-BitsTransfer", "GET", called.get(0, "source"), fails="yes")
+def _transfer(run: Pass, called: Called) -> Value:
+    return run.request(
+        called.form, "Start-BitsTransfer", "GET", called.get(0, "source"), fails="yes"
+    )
 
 
 _METHODS: Final[dict[str, Handler]] = {

@@ -19,7 +19,7 @@ _PARAMETERS: Final = (
 )  # fmt: skip
 _ALIASES: Final = {"ea": "erroraction", "url": "uri", "cm": "custommethod"}
 _SCOPE: Final = re.compile(r"(?:script|global|local|private|using|variable):", re.IGNORECASE)
-_ESCAPE: Final = re.compile(r"`(\r?\n|.)", re.S)
+_ESCAPE: Final = re.compile(r"`(\r?\n|.)", re.DOTALL)
 _SHORT: Final = {"n": "\n", "t": "\t", "r": "\r", "0": "\0"}
 _REAL_CURL: Final = re.compile(r"--?[a-zA-Z]{1,3}$|--\w")
 
@@ -140,14 +140,20 @@ class PowershellForms(Lowering):
         named = node.child_by_field_name("command_name")
         name = self.text(named).strip("'\"").lower()
         elements = self._elements(node)
-        if named is not None and named.named_child_count and named.named_children[0].type == "variable":
+        if (
+            named is not None
+            and named.named_child_count
+            and named.named_children[0].type == "variable"
+        ):
             return f.Call(span(node), self.lower(named.named_children[0]), self._plain(elements))
         self.mentioned.add(name)
         if name == "." and not elements:
             return f.Opaque(span(node))
         if self._is_program(name, elements):
             words = (f.Text(span(node), name.removesuffix(".exe")), *self._words(elements))
-            return f.Call(span(node), f.Name(span(node), "a program"), (f.Items(span(node), words),))
+            return f.Call(
+                span(node), f.Name(span(node), "a program"), (f.Items(span(node), words),)
+            )
         args, keywords = self._arguments(elements)
         return f.Call(span(node), f.Name(span(node), name), args, keywords)
 
@@ -155,7 +161,11 @@ class PowershellForms(Lowering):
         found: list[Node] = []
         for one in node.named_children:
             if one.type == "command_elements":
-                found += [c for c in one.named_children if c.type not in self.SKIPPED or ":" in self.text(c)]
+                found += [
+                    c
+                    for c in one.named_children
+                    if c.type not in self.SKIPPED or ":" in self.text(c)
+                ]
         return found
 
     def _is_program(self, name: str, elements: list[Node]) -> bool:
@@ -170,7 +180,9 @@ class PowershellForms(Lowering):
 
     def _words(self, elements: list[Node]) -> list[f.Form]:
         return [
-            f.Text(span(one), self.text(one)) if one.type == "command_parameter" else self.lower(one)
+            f.Text(span(one), self.text(one))
+            if one.type == "command_parameter"
+            else self.lower(one)
             for one in elements
             if one.type not in self.SKIPPED
         ]
@@ -242,7 +254,11 @@ class PowershellForms(Lowering):
         if name in {"foreach-object", "%", "foreach", "where-object", "?", "where"} and blocks:
             target = f.Name(span(node), "_")
             looped = f.Each(span(node), target, value, blocks[0].body)
-            return looped if not name.startswith(("where", "?")) else f.Block(span(node), (looped, value))
+            return (
+                looped
+                if not name.startswith(("where", "?"))
+                else f.Block(span(node), (looped, value))
+            )
         return f.Call(lowered.at, function, (value, *lowered.args), lowered.named)
 
     def pipeline(self, node: Node) -> f.Form:
@@ -254,7 +270,9 @@ class PowershellForms(Lowering):
 
     def assignment(self, node: Node) -> f.Form:
         """`$a = …`, `$a += …`, `$a, $b = …`."""
-        left = next((o for o in node.named_children if o.type == "left_assignment_expression"), None)
+        left = next(
+            (o for o in node.named_children if o.type == "left_assignment_expression"), None
+        )
         value = node.child_by_field_name("value")
         operator = next((o for o in node.named_children if "operator" in o.type), None)
         target = self.lower(left)
@@ -360,7 +378,9 @@ class PowershellForms(Lowering):
         found: list[f.Form] = []
         for param in self._params(node):
             default = param.default or f.Opaque(param.at)
-            found.append(f.Assign(param.at, (f.Name(param.at, param.name),), default, declares=True))
+            found.append(
+                f.Assign(param.at, (f.Name(param.at, param.name),), default, declares=True)
+            )
         return f.Block(span(node), tuple(found))
 
     def _params(self, node: Node) -> list[f.Param]:
@@ -381,7 +401,9 @@ class PowershellForms(Lowering):
 
     def function(self, node: Node) -> f.Form:
         """`function Name { param(…) … }`, `function Name(…) { … }`."""
-        name, params, body = "", [], ()  # type: ignore[var-annotated]
+        name = ""
+        params: list[f.Param] = []
+        body: tuple[f.Form, ...] = ()
         for one in node.named_children:
             if one.type == "function_name":
                 name = self.text(one).lower().rpartition(":")[2]
@@ -392,7 +414,7 @@ class PowershellForms(Lowering):
                 for block in one.named_children:
                     if block.type == "param_block":
                         params += self._params(block)
-                body += tuple(self.lower(c) for c in inner)  # type: ignore[assignment]
+                body += tuple(self.lower(c) for c in inner)
             elif one.type == "ERROR":
                 params += self._params(one)
         return f.Function(span(node), name, tuple(params), body, yields=True)
@@ -452,7 +474,9 @@ class PowershellForms(Lowering):
         """`class Name { … }`."""
         names = [one for one in node.named_children if one.type == "simple_name"]
         name = self.text(names[0]).lower() if names else ""
-        body = tuple(self.lower(o) for o in node.named_children if o.type == "class_method_definition")
+        body = tuple(
+            self.lower(o) for o in node.named_children if o.type == "class_method_definition"
+        )
         return f.Class(span(node), name, (), body)
 
     def method(self, node: Node) -> f.Form:

@@ -9,7 +9,7 @@ from typing import Final
 from imdsctl.lint.facts import Known
 from imdsctl.lint.readers import _known_methods
 from imdsctl.lint.readers._language import Called, Handler, Language
-from imdsctl.lint.readers._run import Run
+from imdsctl.lint.readers._pass import Pass
 from imdsctl.lint.readers._seen import method_of
 from imdsctl.lint.readers._values import (
     NOTHING,
@@ -55,7 +55,7 @@ def _none_in_table(value: Value) -> bool:
 def _requests(library: str, method: str | None, session: bool) -> Handler:  # noqa: FBT001
     """requests.get, httpx.get, or a session's get; the method is an argument where it is None."""
 
-    def handle(run: Run, called: Called) -> Value:
+    def handle(run: Pass, called: Called) -> Value:
         shift = 0 if method else 1
         own = called.this.fields if session and isinstance(called.this, Obj) else {}
         base = own.get("base_url", NOTHING)
@@ -89,7 +89,7 @@ def _requests(library: str, method: str | None, session: bool) -> Handler:  # no
 def _session(kind: str) -> Handler:
     """requests.Session(), httpx.Client(), aiohttp.ClientSession()."""
 
-    def handle(_run: Run, called: Called) -> Value:
+    def handle(_run: Pass, called: Called) -> Value:
         headers = Tab()
         _known_methods.merge(headers, called.get(None, "headers"))
         return Obj(
@@ -107,7 +107,7 @@ def _session(kind: str) -> Handler:
 
 
 def _aiohttp(method: str | None) -> Handler:
-    def handle(run: Run, called: Called) -> Value:
+    def handle(run: Pass, called: Called) -> Value:
         own = called.this.fields if isinstance(called.this, Obj) else {}
         shift = 0 if method else 1
         base, url = own.get("base_url", NOTHING), called.get(shift, "url")
@@ -128,7 +128,7 @@ def _aiohttp(method: str | None) -> Handler:
     return handle
 
 
-def _urllib_request(_run: Run, called: Called) -> Value:
+def _urllib_request(_run: Pass, called: Called) -> Value:
     """urllib.request.Request(url, data, headers, method=)."""
     headers = Tab()
     _known_methods.merge(headers, called.get(2, "headers"))
@@ -142,7 +142,7 @@ def _urllib_request(_run: Run, called: Called) -> Value:
     )
 
 
-def _add_header(_run: Run, called: Called) -> Value | None:
+def _add_header(_run: Pass, called: Called) -> Value | None:
     if isinstance(called.this, Obj):
         headers = called.this.fields.setdefault("headers", Tab())
         if isinstance(headers, Tab):
@@ -150,11 +150,11 @@ def _add_header(_run: Run, called: Called) -> Value | None:
     return NOTHING
 
 
-def _urlopen(run: Run, called: Called) -> Value:
-    """urllib's urlopen, of an opener, too: a status of 400 and more is an HTTPError."""
+def _urlopen(run: Pass, called: Called) -> Value:
+    """Urllib's urlopen, of an opener, too: a status of 400 and more is an HTTPError."""
     target = called.get(0, "url", "fullurl")
     own = called.this.fields if isinstance(called.this, Obj) else {}
-    url, method, headers = target, NOTHING, NOTHING  # type: ignore[var-annotated]
+    url, method, headers = target, NOTHING, NOTHING
     if isinstance(target, Obj):
         url = target.fields.get("url", UNKNOWN)
         headers = target.fields.get("headers", NOTHING)  # type: ignore[assignment]
@@ -176,11 +176,11 @@ def _urlopen(run: Run, called: Called) -> Value:
         fails="yes",
         bypasses="yes" if "direct" in own else "no",
         proxy=own.get("proxy", NOTHING),
-        origin=called.form,
+        origin=target.made_by if isinstance(target, Obj) else called.form,
     )
 
 
-def _opener(_run: Run, called: Called) -> Value:
+def _opener(_run: Pass, called: Called) -> Value:
     fields: dict[str, Value] = {}
     for one in called.args:
         if isinstance(one, Obj) and one.kind == "urllib.ProxyHandler":
@@ -188,14 +188,14 @@ def _opener(_run: Run, called: Called) -> Value:
     return Obj("urllib.opener", fields, called.form)
 
 
-def _proxy_handler(_run: Run, called: Called) -> Value:
+def _proxy_handler(_run: Pass, called: Called) -> Value:
     given = called.get(0, "proxies")
     if isinstance(given, Tab) and not given.entries and not given.open:
         return Obj("urllib.ProxyHandler", {"direct": text("True")})
     return Obj("urllib.ProxyHandler", {"proxy": given})
 
 
-def _urllib3(run: Run, called: Called) -> Value:
+def _urllib3(run: Pass, called: Called) -> Value:
     own = called.this.fields if isinstance(called.this, Obj) else {}
     return run.request(
         called.form,
@@ -208,7 +208,7 @@ def _urllib3(run: Run, called: Called) -> Value:
     )
 
 
-def _pool(_run: Run, called: Called) -> Value:
+def _pool(_run: Pass, called: Called) -> Value:
     proxied = called.name.endswith(("ProxyManager", "proxy_from_url"))
     fields: dict[str, Value] = {"headers": called.get(None, "headers")}
     if proxied:
@@ -216,12 +216,12 @@ def _pool(_run: Run, called: Called) -> Value:
     return Obj("urllib3", fields)
 
 
-def _connection(_run: Run, called: Called) -> Value:
+def _connection(_run: Pass, called: Called) -> Value:
     """http.client.HTTPConnection(host): it knows no proxy but one that it is told of."""
     return Obj("http.client", {"host": called.get(0, "host"), "headers": Tab()}, called.form)
 
 
-def _connection_request(run: Run, called: Called) -> Value:
+def _connection_request(run: Pass, called: Called) -> Value:
     if not isinstance(called.this, Obj):
         return UNKNOWN
     host = called.this.fields.get("host", UNKNOWN)
@@ -237,11 +237,11 @@ def _connection_request(run: Run, called: Called) -> Value:
     return answer
 
 
-def _connection_response(_run: Run, called: Called) -> Value | None:
+def _connection_response(_run: Pass, called: Called) -> Value | None:
     return called.this.fields.get("response") if isinstance(called.this, Obj) else None
 
 
-def _prepared(_run: Run, called: Called) -> Value:
+def _prepared(_run: Pass, called: Called) -> Value:
     """requests.Request(method, url, headers), sent by a session later."""
     headers = Tab()
     _known_methods.merge(headers, called.get(2, "headers"))
@@ -249,7 +249,7 @@ def _prepared(_run: Run, called: Called) -> Value:
     return Obj("requests.Request", {"method": called.get(0, "method"), **fields})
 
 
-def _sent(run: Run, called: Called) -> Value:
+def _sent(run: Pass, called: Called) -> Value:
     target = called.get(0, "request")
     own = called.this.fields if isinstance(called.this, Obj) else {}
     if not isinstance(target, Obj):
@@ -270,7 +270,7 @@ _CURL_OPTIONS: Final = {
 }  # fmt: skip
 
 
-def _curl_option(_run: Run, called: Called) -> Value:
+def _curl_option(_run: Pass, called: Called) -> Value:
     option = called.get(0)
     if isinstance(called.this, Obj) and isinstance(option, Ref):
         name = option.name.rpartition(".")[2]
@@ -281,7 +281,7 @@ def _curl_option(_run: Run, called: Called) -> Value:
     return NOTHING
 
 
-def _curl_sent(run: Run, called: Called) -> Value:
+def _curl_sent(run: Pass, called: Called) -> Value:
     own = called.this.fields if isinstance(called.this, Obj) else {}
     return run.request(
         called.form,
@@ -295,8 +295,8 @@ def _curl_sent(run: Run, called: Called) -> Value:
     )
 
 
-def _boto(run: Run, called: Called) -> Value:
-    """boto 2 knows IMDSv1 alone (boto 2.49.0, boto/utils.py), and goes round no proxy."""
+def _boto(run: Pass, called: Called) -> Value:
+    """Boto 2 knows IMDSv1 alone (boto 2.49.0, boto/utils.py), and goes round no proxy."""
     what = {"get_instance_userdata": "user-data", "get_instance_identity": "dynamic"}
     path = what.get(called.name.rpartition(".")[2], "meta-data")
     base = called.get(None, "url")
@@ -312,44 +312,44 @@ def _boto(run: Run, called: Called) -> Value:
     )
 
 
-def _shell_string(run: Run, called: Called) -> Value:
+def _shell_string(run: Pass, called: Called) -> Value:
     run.embedding.command(called.get(0, "command", "cmd"), called.form.at)
     return UNKNOWN
 
 
-def _subprocess(run: Run, called: Called) -> Value:
+def _subprocess(run: Pass, called: Called) -> Value:
     """subprocess.run and its kin; also a string without shell=True is taken for a command line."""
     given = called.get(0, "args")
     run.embedding.command(given, called.form.at)
     return UNKNOWN
 
 
-def _first(_run: Run, called: Called) -> Value:
+def _first(_run: Pass, called: Called) -> Value:
     return called.get(0)
 
 
-def _joined_url(_run: Run, called: Called) -> Value:
+def _joined_url(_run: Pass, called: Called) -> Value:
     return _known_methods.url_joined(called.get(0, "base"), called.get(1, "url"))
 
 
-def _joined_path(_run: Run, called: Called) -> Value:
+def _joined_path(_run: Pass, called: Called) -> Value:
     return _known_methods.path_joined(called.args)
 
 
-def _mocked(run: Run, called: Called) -> Value | None:
+def _mocked(run: Pass, called: Called) -> Value | None:
     name = called.name.rpartition(".")[2]
     if name in {"start", "enable", "activate"}:
         run.everything_mocked = True
     return UNKNOWN
 
 
-def _environment_get(_run: Run, called: Called) -> Value:
+def _environment_get(_run: Pass, called: Called) -> Value:
     """os.environ.get(name, otherwise): the default is what a file alone tells."""
     otherwise = called.get(1, "default")
     return otherwise if isinstance(otherwise, Str) else Ref("environ", local=True)
 
 
-def guess(run: Run, called: Called) -> Value | None:
+def guess(run: Pass, called: Called) -> Value | None:
     """A method of an unknown object that is called like one of a session of requests."""
     name = called.name.rpartition(".")[2]
     holder = called.this.name.lower() if isinstance(called.this, Ref) else ""
@@ -357,8 +357,12 @@ def guess(run: Run, called: Called) -> Value | None:
         return None
     named = called.get(None, "headers")
     headers = UNKNOWN if isinstance(named, Nothing) else headers_of(Tab(open=True), named)
-    if name in _METHODS and any(s in holder for s in ("session", "client", "http", "requests", "sess")):
-        return run.request(called.form, f"{holder}.{name}", name.upper(), called.get(0, "url"), headers)
+    if name in _METHODS and any(
+        s in holder for s in ("session", "client", "http", "requests", "sess")
+    ):
+        return run.request(
+            called.form, f"{holder}.{name}", name.upper(), called.get(0, "url"), headers
+        )
     if name in {"request", "urlopen", "open"} and len(called.args) > 1:
         return run.request(called.form, f"{holder}.{name}", called.get(0), called.get(1), headers)
     return None
@@ -366,7 +370,13 @@ def guess(run: Run, called: Called) -> Value | None:
 
 def _calls() -> dict[str, Handler]:
     found: dict[str, Handler] = {}
-    for library in ("requests", "requests.api", "httpx", "botocore.vendored.requests", "requests_async"):
+    for library in (
+        "requests",
+        "requests.api",
+        "httpx",
+        "botocore.vendored.requests",
+        "requests_async",
+    ):
         short = "httpx" if library == "httpx" else "requests"
         for method in _METHODS:
             found[f"{library}.{method}"] = _requests(short, method, session=False)
@@ -387,7 +397,11 @@ def _calls() -> dict[str, Handler]:
     for name in ("PoolManager", "ProxyManager", "HTTPConnectionPool", "proxy_from_url"):
         found[f"urllib3.{name}"] = _pool
     found["urllib3.request"] = _urllib3
-    for name in ("http.client.HTTPConnection", "httplib.HTTPConnection", "six.moves.http_client.HTTPConnection"):
+    for name in (
+        "http.client.HTTPConnection",
+        "httplib.HTTPConnection",
+        "six.moves.http_client.HTTPConnection",
+    ):
         found[name] = _connection
     found["pycurl.Curl"] = lambda _run, called: Obj("pycurl", {}, called.form)
     for name in ("metadata", "userdata", "identity"):
@@ -402,14 +416,28 @@ def _calls() -> dict[str, Handler]:
     found["asyncio.create_subprocess_exec"] = lambda run, called: _subprocess(
         run, Called(called.form, called.name, NOTHING, [Seq(called.args)], {})
     )
-    for name in ("str", "unicode", "bytes", "URL", "yarl.URL", "httpx.URL", "urllib.parse.quote", "furl.furl"):
+    for name in (
+        "str",
+        "unicode",
+        "bytes",
+        "URL",
+        "yarl.URL",
+        "httpx.URL",
+        "urllib.parse.quote",
+        "furl.furl",
+    ):
         found[name] = _first
     for name in ("urllib.parse.urljoin", "urlparse.urljoin", "six.moves.urllib.parse.urljoin"):
         found[name] = _joined_url
     for name in ("os.path.join", "posixpath.join"):
         found[name] = _joined_path
     found["os.environ.get"] = found["os.getenv"] = _environment_get
-    for name in ("responses.start", "httpretty.enable", "httpretty.activate", "requests_mock.Mocker"):
+    for name in (
+        "responses.start",
+        "httpretty.enable",
+        "httpretty.activate",
+        "requests_mock.Mocker",
+    ):
         found[name] = _mocked
     return found
 

@@ -86,7 +86,9 @@ class PythonForms(Lowering):
         elif arguments is not None:
             for one in self.children(arguments):
                 if one.type == "keyword_argument":
-                    named.append((self.text(one.child_by_field_name("name")), self.named(one, "value")))
+                    named.append(
+                        (self.text(one.child_by_field_name("name")), self.named(one, "value"))
+                    )
                 elif one.type == "dictionary_splat":
                     named.append(("", self.lower(one)))
                 else:
@@ -285,8 +287,10 @@ class PythonForms(Lowering):
         if self.text(node.child_by_field_name("operator")) != "%":
             return self.added(node, ("+", "|"))
         right = node.child_by_field_name("right")
-        filling = self.block(right) if right is not None and right.type == "tuple" else (
-            self.lower(right),
+        filling = (
+            self.block(right)
+            if right is not None and right.type == "tuple"
+            else (self.lower(right),)
         )
         return f.Formatted(span(node), self.named(node, "left"), filling)
 

@@ -9,7 +9,7 @@ from typing import Final
 from imdsctl.lint.facts import Known
 from imdsctl.lint.readers import _known_methods
 from imdsctl.lint.readers._language import Called, Handler, Language
-from imdsctl.lint.readers._run import Run
+from imdsctl.lint.readers._pass import Pass
 from imdsctl.lint.readers._values import (
     NOTHING,
     UNKNOWN,
@@ -38,7 +38,7 @@ def _table(value: Value) -> Value:
     return value
 
 
-def _uri(_run: Run, called: Called) -> Value:
+def _uri(_run: Pass, called: Called) -> Value:
     """URI(x), URI.parse(x), URI.join(base, path); also URI::HTTP.build."""
     if called.name.endswith(".join"):
         joined = called.get(0)
@@ -59,7 +59,7 @@ def _uri(_run: Run, called: Called) -> Value:
 def _net(method: str) -> Handler:
     """Net::HTTP.get(uri), Net::HTTP.get(host, path), Net::HTTP.get_response(uri, headers)."""
 
-    def handle(run: Run, called: Called) -> Value:
+    def handle(run: Pass, called: Called) -> Value:
         first, second = called.get(0), called.get(1)
         url = _url_of(first)
         headers: Value = second if isinstance(second, Tab) else Tab(dict(called.named))
@@ -68,7 +68,12 @@ def _net(method: str) -> Handler:
         if method != "GET" and len(called.args) > 2:  # noqa: PLR2004 - uri, data, headers
             headers = called.args[2]
         return run.request(
-            called.form, f"Net::HTTP.{called.name.rpartition('.')[2]}", method, url, headers, bypasses="no"
+            called.form,
+            f"Net::HTTP.{called.name.rpartition('.')[2]}",
+            method,
+            url,
+            headers,
+            bypasses="no",
         )
 
     return handle
@@ -77,16 +82,20 @@ def _net(method: str) -> Handler:
 def _net_request(method: str) -> Handler:
     """Net::HTTP::Get.new(uri or path, headers)."""
 
-    def handle(_run: Run, called: Called) -> Value:
+    def handle(_run: Pass, called: Called) -> Value:
         headers = Tab(dict(called.named))
         _known_methods.merge(headers, called.get(1))
-        fields: dict[str, Value] = {"method": text(method), "url": _url_of(called.get(0)), "headers": headers}
+        fields: dict[str, Value] = {
+            "method": text(method),
+            "url": _url_of(called.get(0)),
+            "headers": headers,
+        }
         return Obj("net.request", fields, called.form)
 
     return handle
 
 
-def _net_new(_run: Run, called: Called) -> Value:
+def _net_new(_run: Pass, called: Called) -> Value:
     """Net::HTTP.new(host, port, proxy); Net::HTTP.start(host, port)."""
     fields: dict[str, Value] = {"host": called.get(0)}
     starts = called.name.endswith("start")
@@ -99,7 +108,7 @@ def _net_new(_run: Run, called: Called) -> Value:
 def _net_method(method: str) -> Handler:
     """http.get(path, headers), http.put(path, data, headers)."""
 
-    def handle(run: Run, called: Called) -> Value:
+    def handle(run: Pass, called: Called) -> Value:
         at = 1 if method in {"GET", "HEAD", "DELETE"} else 2
         own = called.this.fields if isinstance(called.this, Obj) else {}
         headers = called.get(at)
@@ -111,7 +120,12 @@ def _net_method(method: str) -> Handler:
 
 
 def _net_sent(
-    run: Run, called: Called, own: dict[str, Value], method: Value | str, path: Value, headers: Value
+    run: Pass,
+    called: Called,
+    own: dict[str, Value],
+    method: Value | str,
+    path: Value,
+    headers: Value,
 ) -> Value:
     path = _url_of(path)
     whole = isinstance(path, Str) and "://" in path.shown()
@@ -128,7 +142,7 @@ def _net_sent(
     )
 
 
-def _net_given(run: Run, called: Called) -> Value | None:
+def _net_given(run: Pass, called: Called) -> Value | None:
     """http.request(request), http.send_request(method, path, data, headers)."""
     own = called.this.fields if isinstance(called.this, Obj) else {}
     request = called.get(0)
@@ -141,14 +155,14 @@ def _net_given(run: Run, called: Called) -> Value | None:
     return _net_sent(run, called, own, fields.get("method", NOTHING), url, headers)
 
 
-def _add_field(_run: Run, called: Called) -> Value:
+def _add_field(_run: Pass, called: Called) -> Value:
     own = called.this.fields.get("headers") if isinstance(called.this, Obj) else None
     if isinstance(own, Tab) and len(called.args) > 1:
         _known_methods.put(own, called.args[0], called.args[1])
     return called.this
 
 
-def _opened(run: Run, called: Called) -> Value | None:
+def _opened(run: Pass, called: Called) -> Value | None:
     """open(url, "Header" => value) with open-uri, URI.open, uri.open, uri.read."""
     url = _url_of(called.this if isinstance(called.this, Obj) else called.get(0))
     if not isinstance(url, Str) or "://" not in url.shown():
@@ -163,11 +177,15 @@ def _opened(run: Run, called: Called) -> Value | None:
 def _client(client: str, method: str | None, fails: Known, headers_at: int | None) -> Handler:
     """RestClient.get(url, headers), HTTParty.get(url, headers: …), Faraday.get(url, params, headers)."""
 
-    def handle(run: Run, called: Called) -> Value:
+    def handle(run: Pass, called: Called) -> Value:
         own = called.this.fields if isinstance(called.this, Obj) else {}
         headers: Value = called.named.get("headers", NOTHING)
         options = next((one for one in called.args if isinstance(one, Tab)), None)
-        if isinstance(headers, Nothing) and headers_at is not None and headers_at < len(called.args):
+        if (
+            isinstance(headers, Nothing)
+            and headers_at is not None
+            and headers_at < len(called.args)
+        ):
             given = called.args[headers_at]
             headers = NOTHING if hasattr(given, "form") else given
         elif isinstance(headers, Nothing) and options is not None and options.find("headers"):
@@ -201,19 +219,23 @@ def _client(client: str, method: str | None, fails: Known, headers_at: int | Non
 def _made(kind: str) -> Handler:
     """Faraday.new(url: …, headers: …), Excon.new(url), RestClient::Resource.new(url)."""
 
-    def handle(_run: Run, called: Called) -> Value:
+    def handle(_run: Pass, called: Called) -> Value:
         headers = Tab()
         options = next((one for one in called.args if isinstance(one, Tab)), Tab())
         given = called.named.get("headers") or options.find("headers") or NOTHING
         _known_methods.merge(headers, given)
         first = called.get(0)
-        base = called.named.get("url") or options.find("url") or (NOTHING if isinstance(first, Tab) else first)
+        base = (
+            called.named.get("url")
+            or options.find("url")
+            or (NOTHING if isinstance(first, Tab) else first)
+        )
         return Obj(kind, {"headers": headers, "base": _url_of(base)}, called.form)
 
     return handle
 
 
-def _http_headers(_run: Run, called: Called) -> Value:
+def _http_headers(_run: Pass, called: Called) -> Value:
     """HTTP.headers("name" => value)."""
     headers = Tab()
     _known_methods.merge(headers, called.get(0))
@@ -221,7 +243,7 @@ def _http_headers(_run: Run, called: Called) -> Value:
     return Obj("http.rb", {"headers": headers}, called.form)
 
 
-def _raising(_run: Run, called: Called) -> Value:
+def _raising(_run: Pass, called: Called) -> Value:
     """f.response :raise_error, f.use Faraday::Response::RaiseError."""
     if isinstance(called.this, Obj) and any("raise" in _shown(one).lower() for one in called.args):
         called.this.fields["raises"] = text("true")
@@ -232,37 +254,42 @@ def _shown(value: Value) -> str:
     return value.shown() if isinstance(value, Str) else value.name if isinstance(value, Ref) else ""
 
 
-def _command(run: Run, called: Called) -> Value:
+def _command(run: Pass, called: Called) -> Value:
     """system, Open3.capture3, shell_out and the like: a command line, or a command's arguments."""
-    args = [one for one in called.args if not isinstance(one, Tab)]
-    if len(args) > 1 and isinstance(args[1], Str) and isinstance(args[0], Str) and " " not in args[0].shown():
+    args: list[Value] = [one for one in called.args if not isinstance(one, Tab)]
+    if (
+        len(args) > 1
+        and isinstance(args[1], Str)
+        and isinstance(args[0], Str)
+        and " " not in args[0].shown()
+    ):
         run.embedding.command(Seq(args), called.form.at)
     elif args:
         run.embedding.command(args[0], called.form.at)
     return UNKNOWN
 
 
-def _first(_run: Run, called: Called) -> Value:
+def _first(_run: Pass, called: Called) -> Value:
     return called.get(0)
 
 
-def _formatted(_run: Run, called: Called) -> Value:
+def _formatted(_run: Pass, called: Called) -> Value:
     template = called.get(0)
     if not isinstance(template, Str):
         return UNKNOWN
     return _known_methods.filled(template, called.args[1:], called.named)
 
 
-def _path(_run: Run, called: Called) -> Value:
+def _path(_run: Pass, called: Called) -> Value:
     return _known_methods.path_joined(called.args)
 
 
-def _environment(_run: Run, called: Called) -> Value:
+def _environment(_run: Pass, called: Called) -> Value:
     otherwise = called.get(1)
     return otherwise if isinstance(otherwise, Str) else UNKNOWN
 
 
-def guess(run: Run, called: Called) -> Value | None:
+def guess(run: Pass, called: Called) -> Value | None:
     """A connection that comes from elsewhere: `http.request(request)`, `client.get(url)`."""
     if called.name == "request":
         return _net_given(run, called)
@@ -309,7 +336,7 @@ def _calls() -> dict[str, Handler]:
     return found
 
 
-def _http_headers_none(_run: Run, called: Called) -> Value:
+def _http_headers_none(_run: Pass, called: Called) -> Value:
     return Obj("http.rb", {"headers": Tab()}, called.form)
 
 
@@ -332,7 +359,7 @@ def _methods() -> dict[str, Handler]:
     return found
 
 
-def _same(_run: Run, called: Called) -> Value:
+def _same(_run: Pass, called: Called) -> Value:
     return called.this
 
 

@@ -112,7 +112,9 @@ class RubyForms(Lowering):
                 key = self.named(one, "key")
                 shown = key.value if isinstance(key, f.Text) else ""
                 value = one.child_by_field_name("value")
-                named.append((shown, self.lower(value) if value is not None else f.Name(span(one), shown)))
+                named.append(
+                    (shown, self.lower(value) if value is not None else f.Name(span(one), shown))
+                )
             elif one.type == "hash_splat_argument":
                 named.append(("", self.lower((self.children(one) or [one])[0])))
             elif one.type != "block_argument":
@@ -235,7 +237,11 @@ class RubyForms(Lowering):
         body = node.child_by_field_name("body")
         forms: list[f.Form] = []
         for one in self.children(body) if body is not None else ():
-            inner = self.children(one.child_by_field_name("body") or one) if one.type == "singleton_class" else [one]
+            inner = (
+                self.children(one.child_by_field_name("body") or one)
+                if one.type == "singleton_class"
+                else [one]
+            )
             for each in inner:
                 lowered = self.lower(each)
                 forms += lowered.body if isinstance(lowered, f.Block) else [lowered]
@@ -252,7 +258,9 @@ class RubyForms(Lowering):
         other = node.child_by_field_name("alternative")
         if other is not None:
             arms.append((self.lower(other),))
-        return f.Branch(span(node), (self.named(node, "condition"),), tuple(arms), other is not None)
+        return f.Branch(
+            span(node), (self.named(node, "condition"),), tuple(arms), other is not None
+        )
 
     def modified(self, node: Node) -> f.Form:
         """`body if test`."""
@@ -261,7 +269,9 @@ class RubyForms(Lowering):
 
     def switched(self, node: Node) -> f.Form:
         """`case`: each `when` is an arm."""
-        arms = tuple((self.lower(one),) for one in self.children(node) if one.type in {"when", "else"})
+        arms = tuple(
+            (self.lower(one),) for one in self.children(node) if one.type in {"when", "else"}
+        )
         return f.Branch(span(node), (self.named(node, "value"),), arms)
 
     def loop(self, node: Node) -> f.Form:

@@ -48,6 +48,7 @@ class Seen:
     bypasses_proxy: Known
     proxy: str
     follows: bool
+    fallback: bool
     stored_in: str = ""
     origin: Call | None = None
     edits: tuple[Edit, ...] = field(default=())
@@ -62,6 +63,16 @@ class Seen:
     def is_token_request(self) -> bool:
         """Whether it asks for a session token."""
         return self.method == "PUT" or self.path.rstrip("/").endswith("/api/token")
+
+
+def way_back(taken: Iterable[list["Seen"]]) -> None:
+    """Mark what is asked without a token in one arm where another arm has a token to send."""
+    arms = list(taken)
+    with_token = [any(one.token == "yes" for one in arm) for arm in arms]  # noqa: S105
+    for at, arm in enumerate(arms):
+        if any(have for other, have in enumerate(with_token) if other != at):
+            for one in arm:
+                one.fallback = one.fallback or one.token == "no"  # noqa: S105
 
 
 def header(headers: Value, name: str) -> tuple[Known, Value]:
@@ -117,7 +128,9 @@ def name_of(value: Value) -> str:
         if isinstance(one, Answer | Ref) and one.name:
             return one.name
         if isinstance(one, Str):
-            named = [p.answer.name if p.answer else p.name for p in one.parts if isinstance(p, Hole)]
+            named = [
+                p.answer.name if p.answer else p.name for p in one.parts if isinstance(p, Hole)
+            ]
             if found := next(filter(None, named), ""):
                 return found
         if isinstance(one, Seq) and one.items:
@@ -166,7 +179,7 @@ def facts(source: Source, seen: Iterable[Seen]) -> Iterator[Request]:
     for one in seen:
         key = (
             one.form.at, one.method, one.host, one.is_token_request, one.token, one.lifetime,
-            one.fails, one.checked, one.proxy,
+            one.fails, one.checked, one.proxy, one.fallback,
         )  # fmt: skip
         if key in told or count.get(one.form, 0) >= _MOST:
             continue
@@ -187,5 +200,6 @@ def facts(source: Source, seen: Iterable[Seen]) -> Iterator[Request]:
             stored_in=one.stored_in,
             checked=one.checked,
             follows=one.follows,
+            fallback=one.fallback,
             edits=one.edits,
         )

@@ -57,4 +57,3 @@ class Settings:
             at = called.form.at
             if key in _NAMES:
                 self.take(at[0], at[1], at, text(key), value)
-
