@@ -1,0 +1,7 @@
+package main
+
+import "os"
+
+func init() {
+	os.Setenv("AWS_EC2_METADATA_DISABLED", "true")
+}
