@@ -311,9 +311,9 @@ class AwsFleet:
         except AWS_ERRORS as problem:
             return self._unreadable(cell, "user-data", problem)
         except LookupError as problem:
-            return _lacking(cell, "user-data", problem, 0)
+            return lacking(cell, "user-data", problem, 0)
         except binascii.Error:
-            return _lacking(cell, "user-data", LookupError("user data in Base64"), 0)
+            return lacking(cell, "user-data", LookupError("user data in Base64"), 0)
 
     def _list(
         self,

@@ -199,7 +199,7 @@ def _opened(headers: Value) -> Value:
     return Tab(dict(headers.entries), open=True) if isinstance(headers, Tab) else headers
 
 
-def _calls() -> dict[str, Handler]:
+def _calls() -> dict[str, Handler]:  # noqa: C901 - a table
     found: dict[str, Handler] = {}
     fetch = _client("fetch", None, fails="no", bypasses="yes")
     for name in ("fetch", "node-fetch", "cross-fetch", "isomorphic-fetch", "undici.fetch",
@@ -226,8 +226,8 @@ def _calls() -> dict[str, Handler]:
     found["got.extend"] = found["ky.create"] = found["ky.extend"] = _made("got")
     found["request.defaults"] = _made("request")
     found["require"] = _required
-    for name in ("util.promisify", "promisify", "String", "url.parse", "encodeURI", "JSON.stringify",
-                 "Promise.resolve", "Object.freeze"):  # fmt: skip
+    for name in ("util.promisify", "promisify", "String", "url.parse", "encodeURI",
+                 "JSON.stringify", "Promise.resolve", "Object.freeze"):  # fmt: skip
         found[name] = _first
     found["URL"] = found["url.URL"] = _url
     found["Object.assign"] = _assigned
@@ -284,7 +284,8 @@ JAVASCRIPT: Final = Language(
     status=frozenset({"ok", "status", "statusCode", "statusText", "statusMessage"}),
     mocks=frozenset({
         "nock", "jest.mock", "jest.fn", "jest.spyOn", "vi.mock", "vi.fn", "sinon.stub",
-        "fetchMock.mock", "fetchMock.get", "fetchMock.mockResponse", "axios-mock-adapter", "MockAdapter",
+        "fetchMock.mock", "fetchMock.get", "fetchMock.mockResponse", "axios-mock-adapter",
+        "MockAdapter",
         "msw.setupServer", "setupServer", "msw/node.setupServer", "proxyquire",
     }),
     constructors=frozenset({"constructor"}),

@@ -151,7 +151,7 @@ def _setting(run: Pass, called: Called) -> Value:
     return UNKNOWN
 
 
-def _set_variable(_run: Pass, called: Called) -> Value:
+def _set_variable(_run: Pass, _called: Called) -> Value:
     return UNKNOWN
 
 

@@ -29,7 +29,8 @@ class PowershellForms(Lowering):
 
     FORMS: ClassVar = {
         "variable": "variable", "braced_variable": "variable", "string_literal": "literal",
-        "verbatim_string_characters": "verbatim", "verbatim_here_string_characters": "verbatim_here",
+        "verbatim_string_characters": "verbatim",
+        "verbatim_here_string_characters": "verbatim_here",
         "expandable_string_literal": "expandable", "expandable_here_string_literal": "expandable",
         "integer_literal": "constant", "real_literal": "constant", "generic_token": "token",
         "command": "command", "pipeline": "pipeline", "pipeline_chain": "chain",

@@ -368,7 +368,7 @@ def guess(run: Pass, called: Called) -> Value | None:
     return None
 
 
-def _calls() -> dict[str, Handler]:
+def _calls() -> dict[str, Handler]:  # noqa: C901, PLR0912 - a table
     found: dict[str, Handler] = {}
     for library in (
         "requests",

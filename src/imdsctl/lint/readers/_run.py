@@ -231,7 +231,7 @@ class Run(Calling):
         start = len(self.seen)
         value = self.all(form.body, scope)
         asked = self.seen[start:]
-        with_token = any(one.is_token_request or one.token == "yes" for one in asked)
+        with_token = any(one.is_token_request or one.token == "yes" for one in asked)  # noqa: S105 - a verdict, no token
         if form.handlers:
             self._catches.pop()
         self._fallback += with_token
