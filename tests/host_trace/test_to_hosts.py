@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml  # type: ignore[import-untyped]
+import yaml
 from host_bpf.instances import Unit, World
 
 from host_trace.tracers import Tracer

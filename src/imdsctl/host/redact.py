@@ -15,13 +15,24 @@ _WORDS = (
     r"|private[-_]?key)"
 )
 _VALUE = r"(?:\"(?:[^\"\\]|\\.)*\"?|'[^']*'?|[^\s&,;\"']+)"
+_SETTING = r"(?![\w.-]*http[-_]?tokens(?:$|\\?[\"']?\s*[=:]?\s*\\?[\"']?(?:required|optional)\b))"
+"""HttpTokens, http_tokens, --http-tokens say whether sessions are required; they are no token."""
 _NAMED = re.compile(
-    r"(?i)(?<![\w.-])(?!x-aws-ec2-metadata-token-ttl)([\w.-]*?" + _WORDS + r"[\w.-]*)"
+    r"(?i)(?<![\w.-])(?!x-aws-ec2-metadata-token-ttl)"
+    + _SETTING
+    + r"([\w.-]*?"
+    + _WORDS
+    + r"[\w.-]*)"
     r"(\\?[\"']?\s*[=:]\s*\\?)(?!//)" + _VALUE
 )
-_OPTION = re.compile(r"(?i)--?[\w.-]*" + _WORDS + r"[\w.-]*")
+_OPTION = re.compile(r"(?i)" + _SETTING + r"--?[\w.-]*" + _WORDS + r"[\w.-]*")
 _OPTION_INSIDE = re.compile(
-    r"(?i)(?<!\S)(--?[\w.-]*" + _WORDS + r"[\w.-]*|--user|--proxy-user|-u)(\s+)(?!-)" + _VALUE
+    r"(?i)(?<!\S)"
+    + _SETTING
+    + r"(--?[\w.-]*"
+    + _WORDS
+    + r"[\w.-]*|--user|--proxy-user|-u)(\s+)(?!-)"
+    + _VALUE
 )
 _BEARER = re.compile(r"(?i)\b(bearer|basic)(\s+)[^\s\"']+")
 _USER_OPTIONS = ("-u", "--user", "--proxy-user", "-U")
