@@ -9,13 +9,13 @@ _BY_SUFFIX: Final = {
     ".ps1": "powershell", ".psm1": "powershell",
     ".py": "python", ".js": "javascript", ".mjs": "javascript", ".cjs": "javascript",
     ".jsx": "javascript", ".ts": "typescript", ".tsx": "typescript", ".mts": "typescript",
-    ".go": "go", ".java": "java", ".rb": "ruby", ".rake": "ruby",
+    ".go": "go", ".java": "java", ".gradle": "gradle", ".rb": "ruby", ".rake": "ruby",
     ".tf": "terraform", ".tofu": "terraform", ".tfvars": "terraform-variables", ".hcl": "hcl",
     ".dockerfile": "dockerfile", ".containerfile": "dockerfile",
     ".service": "systemd", ".timer": "systemd", ".socket": "systemd",
     ".yaml": "yaml", ".yml": "yaml", ".json": "json", ".template": "yaml",
     ".csproj": "msbuild", ".fsproj": "msbuild", ".vbproj": "msbuild", ".props": "msbuild",
-    ".gemspec": "gemspec", ".gradle": "gradle",
+    ".gemspec": "gemspec",
 }  # fmt: skip
 _BY_NAME: Final = {
     "dockerfile": "dockerfile", "containerfile": "dockerfile",

@@ -62,6 +62,10 @@ class Source:
         # An offset within a character is of no use to anybody, and no reason to fail.
         return self._starts[row] + len(before.decode("utf-8", "replace"))
 
+    def row(self, offset: int) -> int:
+        """The line of the text itself (from 1) at a character, for `embedded`."""
+        return bisect.bisect_right(self._starts, offset)
+
     def _position(self, offset: int) -> tuple[int, int]:
         row = bisect.bisect_right(self._starts, offset) - 1
         column = offset - self._starts[row] + 1 + self.indent
