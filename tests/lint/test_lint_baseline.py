@@ -1,11 +1,17 @@
 """Old findings in a file, so that only new ones fail."""
 
 import json
+from pathlib import Path
 
 import pytest
 from commanded import Lint
 
 OLD = "boto3==1.9.250\n"
+
+
+@pytest.fixture
+def lint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lint:
+    return Lint(tmp_path, monkeypatch)
 
 
 def test_what_is_in_it_is_not_shown_and_what_is_new_is(lint: Lint) -> None:

@@ -15,6 +15,11 @@ OLD = "boto3==1.9.250\n"
 NEW = "boto3==1.34.0\n"
 
 
+@pytest.fixture
+def lint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lint:
+    return Lint(tmp_path, monkeypatch)
+
+
 def test_a_finding_says_where_what_and_what_to_do(lint: Lint) -> None:
     lint.write("app/requirements.txt", f"# the worker\n{OLD}")
     said = lint("app")

@@ -19,6 +19,11 @@ from imdsctl.lint.source import Source
 OLD = "boto3==1.9.250\n"
 
 
+@pytest.fixture
+def lint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lint:
+    return Lint(tmp_path, monkeypatch)
+
+
 def test_the_patch_is_shown_and_nothing_written_without_a_yes(lint: Lint) -> None:
     path = lint.write("requirements.txt", f"# pinned\n{OLD}")
     said = lint(".", "--fix")

@@ -1,5 +1,7 @@
 """Comments that let a finding stand, and what is said of bad ones."""
 
+from pathlib import Path
+
 import pytest
 from commanded import Lint
 
@@ -7,6 +9,11 @@ from imdsctl.lint.finding import Example
 from imdsctl.lint.ignore import RULES, ignores
 
 OLD = "boto3==1.9.250"
+
+
+@pytest.fixture
+def lint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lint:
+    return Lint(tmp_path, monkeypatch)
 
 
 def test_on_the_same_line_and_on_the_line_before(lint: Lint) -> None:

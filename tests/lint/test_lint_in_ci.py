@@ -112,7 +112,7 @@ def test_nothing_that_the_action_is_given_is_run(repository: Path) -> None:
     assert not (repository / "evil").exists()
 
 
-def test_the_action_installs_the_extra(tmp_path: Path) -> None:
+def test_the_action_installs_the_extra() -> None:
     install = step("Install imdsctl")["run"]
     assert '"$GITHUB_ACTION_PATH[lint]"' in install
     checked = subprocess.run(["bash", "-n", "-c", install], check=False, capture_output=True)

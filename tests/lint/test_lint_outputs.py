@@ -2,7 +2,9 @@
 
 import json
 import re
+from pathlib import Path
 
+import pytest
 from commanded import Lint
 from lxml import etree
 
@@ -14,6 +16,11 @@ FILES = {
     "b/requirements.txt": "# imdsctl: ignore[old-sdk] gone\nboto3==1.34.0\n",
     "b/package.json": "{",
 }
+
+
+@pytest.fixture
+def lint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lint:
+    return Lint(tmp_path, monkeypatch)
 
 
 def written(lint: Lint) -> Lint:

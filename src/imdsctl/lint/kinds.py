@@ -9,7 +9,7 @@ _BY_SUFFIX: Final = {
     ".ps1": "powershell", ".psm1": "powershell",
     ".py": "python", ".js": "javascript", ".mjs": "javascript", ".cjs": "javascript",
     ".jsx": "javascript", ".ts": "typescript", ".tsx": "typescript", ".mts": "typescript",
-    ".go": "go", ".java": "java", ".rb": "ruby", ".rake": "ruby",
+    ".go": "go", ".java": "java", ".gradle": "gradle", ".rb": "ruby", ".rake": "ruby",
     ".tf": "terraform", ".tofu": "terraform", ".tfvars": "terraform-variables", ".hcl": "hcl",
     ".dockerfile": "dockerfile", ".containerfile": "dockerfile",
     ".service": "systemd", ".timer": "systemd", ".socket": "systemd",
@@ -17,7 +17,6 @@ _BY_SUFFIX: Final = {
     ".csproj": "msbuild", ".fsproj": "msbuild", ".vbproj": "msbuild", ".props": "msbuild",
     ".gemspec": "gemspec", ".gradle": "gradle", ".tftpl": "template", ".tpl": "template",
     ".tmpl": "template",
-}  # fmt: skip
 _BY_NAME: Final = {
     "dockerfile": "dockerfile", "containerfile": "dockerfile",
     "crontab": "cron", "user-data": "user-data", "user_data": "user-data", "userdata": "user-data",
