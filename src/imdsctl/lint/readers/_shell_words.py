@@ -106,7 +106,29 @@ class Expander:
             ]
         if kind == "command_substitution":
             return _split(Word(self.outputs(node), node), own=False) or [Word((Hole(),), node)]
+        if kind == "concatenation":
+            return self._glued(node)
         return [Word(tuple(self._parts(node)), node, own=True)]
+
+    def _glued(self, node: Node) -> list[Word]:
+        """`${NAME}/more`: a value that is not quoted may be several words, and the last goes on."""
+        words: list[Word] = []
+        current: list[str | Hole] = []
+        at = node.start_byte
+        for child in node.children:
+            current.append(self.script.slice(at, child.start_byte))
+            at = child.end_byte
+            if child.type not in {"simple_expansion", "expansion"}:
+                current.extend(self._parts(child))
+                continue
+            for index, one in enumerate(
+                piece for word in self._expansion(child) for piece in _split(word, own=False)
+            ):
+                if index:
+                    words.append(Word(tuple(current), node))
+                    current = []
+                current.extend(one.parts)
+        return [*words, Word(tuple(current), node, own=not words)]
 
     def value(self, node: Node | None) -> Word:
         """The one word that an assignment takes."""
