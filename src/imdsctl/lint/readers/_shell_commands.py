@@ -51,7 +51,7 @@ class Commands:
         self.script = script
         self.state = state
         self.context = Context()
-        self.expander = Expander(script, state.values, self._output)
+        self.expander = Expander(script, state, self._output)
         self.known_functions: set[str] = set()
         self.seen: dict[tuple[object, ...], Seen] = {}
         self.settings: dict[tuple[int, str], Setting] = {}
@@ -66,7 +66,6 @@ class Commands:
     def command(self, node: Node, context: Context) -> Output:
         """Run a `command` node."""
         self.context = context
-        self.expander.values = self.state.values
         environment: dict[str, Word] = {}
         words: list[Word] = []
         for child in node.named_children:
