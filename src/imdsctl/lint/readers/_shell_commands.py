@@ -51,7 +51,7 @@ class Commands:
         self.script = script
         self.state = state
         self.context = Context()
-        self.expander = Expander(script, state.values, self._output)
+        self.expander = Expander(script, state, self._output)
         self.known_functions: set[str] = set()
         self.seen: dict[tuple[object, ...], Seen] = {}
         self.settings: dict[tuple[int, str], Setting] = {}
@@ -66,7 +66,6 @@ class Commands:
     def command(self, node: Node, context: Context) -> Output:
         """Run a `command` node."""
         self.context = context
-        self.expander.values = self.state.values
         environment: dict[str, Word] = {}
         words: list[Word] = []
         for child in node.named_children:
@@ -202,6 +201,10 @@ class Commands:
         """A program that is not known: it may run one that is, or be handed the address."""
         if name in SAYS_ONLY:
             return Output(UNKNOWN)
+        if any(programs.TOKEN in word.text.lower() for word in words):
+            # A function of a sourced file, most likely, which hands the header on.
+            self.state.fetched = True
+            return Output((Hole(token=any(programs.LIFETIME in w.text.lower() for w in words)),))
         if name in {"nc", "ncat", "netcat", "telnet"} and any(map(programs.is_host, words)):
             self._open = Target(next(w.text for w in words if programs.is_host(w)), "")
             self._spoken(context.stdin.parts if context.stdin else (), node, words[0], context)

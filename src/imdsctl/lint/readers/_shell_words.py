@@ -1,9 +1,9 @@
 """What a shell makes of a word: its text, with holes where only a run would tell."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Protocol
 
 from tree_sitter import Node
 
@@ -73,20 +73,26 @@ _UNQUOTED: Final = re.compile(r"\\(\n|.)", re.DOTALL)
 _IN_QUOTES: Final = re.compile(r"\\(\n|[$`\"\\])")
 
 
+class Holder(Protocol):
+    """Whatever holds the variables at this point of the script."""
+
+    values: Values
+
+
 @dataclass
 class Expander:
     """Expands the words of one script against the values that are known so far.
 
     Attributes:
         script: the script.
-        values: variables (an array has several words; `@` are the arguments of a function).
+        holder: of the variables (an array has several words; `@` are a function's arguments).
         outputs: runs a command substitution and tells what it prints.
         used: names of variables that were read, with the last place.
         tested: those that were asked for with `${NAME:?}` or `${NAME:-…}`.
     """
 
     script: Script
-    values: Values
+    holder: Holder
     outputs: Callable[[Node], tuple[str | Hole, ...]]
     used: dict[str, int] = field(default_factory=dict)
     tested: dict[str, int] = field(default_factory=dict)
@@ -106,7 +112,29 @@ class Expander:
             ]
         if kind == "command_substitution":
             return _split(Word(self.outputs(node), node), own=False) or [Word((Hole(),), node)]
+        if kind == "concatenation":
+            return self._glued(node)
         return [Word(tuple(self._parts(node)), node, own=True)]
+
+    def _glued(self, node: Node) -> list[Word]:
+        """`${NAME}/more`: a value that is not quoted may be several words, and the last goes on."""
+        words: list[Word] = []
+        current: list[str | Hole] = []
+        at = node.start_byte
+        for child in node.children:
+            current.append(self.script.slice(at, child.start_byte))
+            at = child.end_byte
+            if child.type not in {"simple_expansion", "expansion"}:
+                current.extend(self._parts(child))
+                continue
+            for index, one in enumerate(
+                piece for word in self._expansion(child) for piece in _split(word, own=False)
+            ):
+                if index:
+                    words.append(Word(_joined(current), node))
+                    current = []
+                current.extend(one.parts)
+        return [*words, Word(_joined(current), node, own=not words)]
 
     def value(self, node: Node | None) -> Word:
         """The one word that an assignment takes."""
@@ -184,7 +212,7 @@ class Expander:
         operator = next((one.type for one in node.children[1:-1] if not one.is_named), "")
         first = node.children[1].type if len(node.children) > 1 else ""
         self.used[name] = node.start_byte
-        values = self.values.get(name)
+        values = self.holder.values.get(name)
         if index.isdigit() and values is not None:
             values = values[int(index) : int(index) + 1]
         if first == "#":
@@ -213,9 +241,9 @@ class Expander:
 
     def _indirect(self, name: str, values: tuple[Word, ...] | None, node: Node) -> list[Word]:
         """`${!NAME}`: the value of the variable whose name NAME holds."""
-        if values and len(values) == 1 and values[0].text in self.values:
+        if values and len(values) == 1 and values[0].text in self.holder.values:
             self.used[values[0].text] = node.start_byte
-            return list(self.values[values[0].text])
+            return list(self.holder.values[values[0].text])
         return [Word((Hole(name),), node)]
 
     def _name(self, node: Node) -> tuple[str, str]:
@@ -245,7 +273,7 @@ class Expander:
         if values is None and not default:
             return [Word((Hole(name),), at)]
         if assigns:
-            self.values[name] = tuple(default)
+            self.holder.values[name] = tuple(default)
         return default
 
     def _alternative(self, values: tuple[Word, ...] | None, rest: list[Node]) -> list[Word]:
@@ -271,7 +299,7 @@ class Expander:
         return [*words, Word(tuple(parts), node)]
 
 
-def _joined(parts: Iterator[str | Hole]) -> tuple[str | Hole, ...]:
+def _joined(parts: Iterable[str | Hole]) -> tuple[str | Hole, ...]:
     """Parts with neighbouring texts put together, cut where they grow without end."""
     joined: list[str | Hole] = []
     size = 0
