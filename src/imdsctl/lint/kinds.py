@@ -15,8 +15,8 @@ _BY_SUFFIX: Final = {
     ".service": "systemd", ".timer": "systemd", ".socket": "systemd",
     ".yaml": "yaml", ".yml": "yaml", ".json": "json", ".template": "yaml",
     ".csproj": "msbuild", ".fsproj": "msbuild", ".vbproj": "msbuild", ".props": "msbuild",
-    ".gemspec": "gemspec", ".gradle": "gradle", ".tftpl": "template", ".tpl": "template",
-    ".tmpl": "template",
+    ".gemspec": "gemspec", ".tftpl": "template", ".tpl": "template", ".tmpl": "template",
+}  # fmt: skip
 _BY_NAME: Final = {
     "dockerfile": "dockerfile", "containerfile": "dockerfile",
     "crontab": "cron", "user-data": "user-data", "user_data": "user-data", "userdata": "user-data",
