@@ -183,9 +183,10 @@ def _children() -> float:
 
 
 def row(name: str, files: int, took: Took, more: str) -> str:
+    by_clock, by_work = files / took.passed, files / took.worked
     return (
-        f"{name:<14} {files:>6} files  {took.passed:6.1f} s passed {files / took.passed:6.0f} files/s"
-        f"  {took.worked:6.1f} s of processors {files / took.worked:6.0f} files/s  {more}"
+        f"{name:<14} {files:>6} files  {took.passed:6.1f} s passed {by_clock:6.0f} files/s  "
+        f"{took.worked:6.1f} s of processors {by_work:6.0f} files/s  {more}"
     )
 
 
