@@ -38,8 +38,8 @@ lint: $(VENV)/.dev ## ruff, mypy --strict, import-linter
 bench: $(VENV)/.dev ## measurements, as ratios side by side
 	@$(BIN)/python bench/scan_inventory.py
 	@$(BIN)/python bench/emulator.py
-	@$(BIN)/python bench/audit_speed.py
 	@$(BIN)/python bench/lint_templates.py
+	@$(BIN)/python bench/audit_speed.py
 
 BPF_FLAGS := -target bpfel -mcpu=v2 -O2 -g0 -Wall -Wextra -Werror -fno-ident
 
