@@ -38,6 +38,7 @@ lint: $(VENV)/.dev ## ruff, mypy --strict, import-linter
 bench: $(VENV)/.dev ## measurements, as ratios side by side
 	@$(BIN)/python bench/scan_inventory.py
 	@$(BIN)/python bench/emulator.py
+	@$(BIN)/python bench/lint_templates.py
 	@$(BIN)/python bench/audit_speed.py
 	@$(BIN)/python bench/tracing.py
 	@$(BIN)/python bench/lint.py
@@ -70,7 +71,7 @@ judges: ## install the independent judges of the guardrail policies
 	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $<
 	@touch $@
 
-scanners: .judges/c7n/.installed .judges/prowler/.installed ## install Prowler and Cloud Custodian, to compare check's answers with theirs
+scanners: .judges/c7n/.installed .judges/prowler/.installed .judges/checkov/.installed ## install Prowler, Cloud Custodian and Checkov, to compare check's and lint's answers with theirs
 
 agree: $(VENV)/.dev scanners ## compare them on the demo's fleet, before and after a migration
 	@$(BIN)/python tests/external/agree.py
@@ -79,6 +80,7 @@ lock: ## resolve the locks again (needs uv)
 	uv pip compile -q --universal --generate-hashes --python-version 3.11 --no-header --extra simulator --extra web --extra lint --group build pyproject.toml -o requirements.lock
 	uv pip compile -q --universal --generate-hashes --python-version 3.11 --no-header --all-extras --group build --group dev -c requirements.lock pyproject.toml -o requirements-dev.lock
 	uv pip compile -q --universal --generate-hashes --python-version 3.11 --no-header --no-annotate tests/external/c7n.in -o tests/external/c7n.lock
+	uv pip compile -q --universal --generate-hashes --python-version 3.11 --no-header --no-annotate tests/external/checkov.in -o tests/external/checkov.lock
 	uv pip compile -q --no-deps --universal --generate-hashes --python-version 3.11 --no-header --no-annotate tests/external/prowler.in -o tests/external/prowler.lock
 
 clean: ## remove the virtual environment and caches

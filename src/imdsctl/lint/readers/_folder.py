@@ -49,7 +49,7 @@ def _read(path: Path) -> str | None:
         return stream.read().decode("utf-8", "surrogateescape")
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=512)
 def _parsed(path: str, changed: int, size: int) -> _hcl.Block | None:
     """One file of a module, by when it changed."""
     del changed, size
@@ -72,8 +72,16 @@ def parsed(path: str, text: str) -> _hcl.Block | None:
     return _hcl.body(_hcl.parse(text.encode("utf-8", "surrogatepass")).root_node)
 
 
-def blocks_of(folder: Path, suffixes: tuple[str, ...]) -> dict[str, _hcl.Block] | None:
-    """The files of a folder with such names, None where it has too many or cannot be read."""
+def blocks_of(
+    folder: Path, suffixes: tuple[str, ...], without: str = ""
+) -> dict[str, _hcl.Block] | None:
+    """The files of a folder with such names, None where it has too many or cannot be read.
+
+    Args:
+        folder: where they are.
+        suffixes: how their names end.
+        without: the name of one that is known already.
+    """
     found: dict[str, _hcl.Block] = {}
     try:
         with os.scandir(folder) as entries:
@@ -85,6 +93,8 @@ def blocks_of(folder: Path, suffixes: tuple[str, ...]) -> dict[str, _hcl.Block] 
     if len(named) > _MOST:
         return None
     for entry in named:
+        if entry.name == without:
+            continue
         try:
             state = entry.stat()
         except OSError:

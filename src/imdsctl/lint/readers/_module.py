@@ -58,18 +58,10 @@ class Module:
     @cached_property
     def files(self) -> dict[str, Block]:
         """All files of the module, this one among them."""
-        found = _folder.blocks_of(self.folder, self.suffixes) if self.folder is not None else None
-        if found is None:
+        if self.folder is None:
             return {self.path: self.own}
-        name = Path(self.path).name
-        return {path: block for path, block in found.items() if Path(path).name != name} | {
-            self.path: self.own
-        }
-
-    @cached_property
-    def whole(self) -> bool:
-        """Whether the other files of the module were there to be read."""
-        return self.folder is not None
+        found = _folder.blocks_of(self.folder, self.suffixes, Path(self.path).name)
+        return {**(found or {}), self.path: self.own}
 
     @cached_property
     def _given(self) -> tuple[dict[str, Any], dict[str, list[Any]]]:

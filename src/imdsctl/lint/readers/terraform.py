@@ -5,6 +5,7 @@ modules of the registry that do so for many (see `_resources`, `_calls`); user d
 given on as they stand in heredocs, strings and the files that `file()` and `templatefile()` name.
 """
 
+import re
 from collections.abc import Iterator
 
 from imdsctl.lint.facts import Fact, Unparsed
@@ -13,10 +14,16 @@ from imdsctl.lint.readers._module import Module
 from imdsctl.lint.source import Source
 
 KINDS = ("terraform", "terraform-json")
+_WORDS = re.compile(
+    r"aws[_-]|<<|\bmodule\b|provisioner|user_data|169\.254\.|fd00:ec2", re.IGNORECASE
+)
+"""A file with none of these launches nothing and holds no script; most of a module's files."""
 
 
 def read(source: Source) -> Iterator[Fact | Source]:
     """The launches of a file, its settings, and the scripts in it."""
+    if not _WORDS.search(source.text):
+        return
     if source.kind == "terraform-json":
         try:
             root = _tree.json_document(source.text)
