@@ -307,7 +307,10 @@ def test_a_command_in_a_here_document_is_found_once(dollar: str) -> None:
     assert [found.place.line for found in requests(text)] == [3]
 
 
-def test_a_header_that_one_way_sets_is_sent() -> None:
-    text = f"if T=$({ASKS}); then H=\"-HX-aws-ec2-metadata-token:$T\"; else H=''; fi\n"
+@pytest.mark.parametrize("swapped", [False, True])
+def test_a_header_that_one_way_sets_is_sent(*, swapped: bool) -> None:
+    ways = ['H="-HX-aws-ec2-metadata-token:$T"', "H=''"]
+    first, second = reversed(ways) if swapped else ways
+    text = f"T=$({ASKS})\nif test -f /x; then {first}; else {second}; fi\n"
 
     assert requests(f"{text}curl -sf $H {HOST}/latest/\n")[-1].token == "yes"
