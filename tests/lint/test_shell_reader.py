@@ -2,6 +2,8 @@
 
 import base64
 import gzip
+import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -243,3 +245,72 @@ def test_included_user_data_is_said_to_be_unread() -> None:
     ]
 
     assert found == ["more user data comes from https://example.com/one.sh"]
+
+
+def edits(text: str) -> list[str]:
+    return [edit.text for f in look(Source("a", "shell", text)) for edit in f.edits]
+
+
+def test_a_function_that_is_called_with_a_token_and_without_fetches_its_own() -> None:
+    text = f'get() {{ curl -sf "{HOST}/latest/$1"; }}\n'
+    text += f"if test -f /x; then\n  TOKEN=$({ASKS})\n  get a\nfi\nget b\n"
+
+    assert edits(text)
+    assert not [edit for edit in edits(text) if "$TOKEN" in edit]
+
+
+def test_a_loop_that_waits_for_the_service_asks_for_a_token_each_time() -> None:
+    (edit,) = edits(f"until curl -sf {HOST}/latest/; do sleep 1; done\n")
+
+    assert edit.startswith(' -H "X-aws-ec2-metadata-token: $(curl -sf -X PUT ')
+
+
+def test_a_fixed_script_that_could_live_without_the_service_still_can(tmp_path: Path) -> None:
+    text = f"set -e\nNAME=$(curl -sf {HOST}/latest/ || echo none)\necho $NAME\n"
+    fake = tmp_path / "curl"
+    fake.write_text("#!/bin/sh\nexit 7\n")
+    fake.chmod(0o755)
+    (finding,) = look(Source("a", "shell", text))
+    for edit in sorted(finding.edits, key=lambda e: -e.start):
+        text = text[: edit.start] + edit.text + text[edit.end :]
+
+    done = subprocess.run(
+        ["bash", "-c", text],
+        env={"PATH": f"{tmp_path}:/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert done.stdout == "none\n"
+
+
+def test_a_variable_that_a_template_escapes_is_the_shells_own() -> None:
+    assert [r.host for r in requests(f"IMDS={HOST}\ncurl -s $${{IMDS}}/latest/\n")]
+
+
+def test_what_stands_behind_a_percent_sign_in_a_crontab_is_no_command() -> None:
+    assert requests(f"* * * * * cat > /x%curl -s {HOST}/latest/\n", "cron") == []
+    assert requests(f"* * * * * touch /x-$(date +\\%s); curl -s {HOST}/latest/\n", "cron")
+
+
+def test_a_dollar_in_a_unit_is_doubled() -> None:
+    unit = f"[Service]\nExecStart=/bin/sh -c 'IMDS={HOST}; curl -s $$IMDS/latest/'\n"
+
+    assert [found.host for found in requests(unit, "systemd")] == ["169.254.169.254"]
+
+
+@pytest.mark.parametrize("dollar", ["$", "\\$"])
+def test_a_command_in_a_here_document_is_found_once(dollar: str) -> None:
+    text = f"cat > /x.sh <<EOF\n#!/bin/sh\nID={dollar}(curl -s {HOST}/latest/)\nEOF\n"
+
+    assert [found.place.line for found in requests(text)] == [3]
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+def test_a_header_that_one_way_sets_is_sent(*, swapped: bool) -> None:
+    ways = ['H="-HX-aws-ec2-metadata-token:$T"', "H=''"]
+    first, second = reversed(ways) if swapped else ways
+    text = f"T=$({ASKS})\nif test -f /x; then {first}; else {second}; fi\n"
+
+    assert requests(f"{text}curl -sf $H {HOST}/latest/\n")[-1].token == "yes"
