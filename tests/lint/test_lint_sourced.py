@@ -82,7 +82,7 @@ def test_a_call_to_an_address_from_a_sourced_file_is_found(tmp_path: Path) -> No
     ):
         call = f'curl -sf {header} "$IMDS/meta-data/hostname"'
         script.write_text(f"#!/bin/sh\nset -e\n{head}\n{call}\n")
-        report = run(jobs_of([str(script)]), Selection(severity="error"), processes=1)
+        report = run(jobs_of([str(script)]), Selection(confidence="high"), processes=1)
         assert bool(report.findings) == found, script.read_text()
 
 
