@@ -21,7 +21,7 @@ def test_what_is_in_it_is_not_shown_and_what_is_new_is(lint: Lint) -> None:
     assert "the baseline is 1 finding now" in said.err
     said = lint(".", "--baseline", "old.json")
     assert said.code == 0
-    assert "nothing found in 1 file" in said.out
+    assert "nothing found in" in said.out
     assert "1 in the baseline" in said.out
     lint.write("a/requirements.txt", f"{OLD}ec2-metadata==1.8.0\n")
     assert lint.found(".", "--baseline", "old.json") == [("a/requirements.txt", 2, "old-sdk")]

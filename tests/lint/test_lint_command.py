@@ -27,7 +27,7 @@ def test_a_finding_says_where_what_and_what_to_do(lint: Lint) -> None:
     assert "app/requirements.txt" in said.out
     assert "2:1" in said.out
     assert "boto3 1.9.250 never asks for a token" in said.out
-    assert "upgrade boto3 to 1.12.6 or newer" in said.out
+    assert "Upgrade boto3 to 1.12.6 or newer" in said.out
     assert "1 error in 1 file" in said.out
     assert "imdsctl lint --fix app" in said.err
 

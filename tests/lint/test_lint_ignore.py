@@ -51,7 +51,7 @@ def test_without_a_reason_nothing_is_ignored(lint: Lint, after: str) -> None:
     ("text", "says"),
     [
         (f"# imdsctl: ignore[old-sdk] gone\nboto3==1.34.0\n# {OLD}\n", "nothing of old-sdk"),
-        (f"# imdsctl: ignore[old-sdkk] x\n{OLD}\n", "there is no rule old-sdkk"),
+        (f"# imdsctl: ignore[old-sdkk] x\n{OLD}\n", "There is no rule old-sdkk"),
         (f"# imdsctl: ignore[] x\n{OLD}\n", "names no rule"),
     ],
 )

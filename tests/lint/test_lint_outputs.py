@@ -79,7 +79,7 @@ def test_github_commands_stand_at_their_lines(lint: Lint) -> None:
         "warning",
     ]
     assert rows[0].startswith("::error file=a/requirements.txt,line=1,endLine=1,col=1,")
-    assert "%0Afix: upgrade boto3" in rows[0]
+    assert "%0Afix: Upgrade boto3" in rows[0]
 
 
 def test_github_commands_cannot_be_broken_out_of(lint: Lint) -> None:

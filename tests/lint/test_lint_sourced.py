@@ -72,14 +72,18 @@ def test_through_another_file_and_in_a_circle() -> None:
 
 
 @pytest.mark.skipif("shell" not in every_reader(), reason="there is no reader of shell")
-def test_a_token_from_a_sourced_file_is_a_token(tmp_path: Path) -> None:
-    (tmp_path / "lib.sh").write_text(FETCHES)
-    call = 'curl -sf -H "X-aws-ec2-metadata-token: $TOKEN" http://169.254.169.254/latest/meta-data/'
+def test_a_call_to_an_address_from_a_sourced_file_is_found(tmp_path: Path) -> None:
+    (tmp_path / "lib.sh").write_text(f"IMDS=http://169.254.169.254/latest\n{FETCHES}")
     script = tmp_path / "run.sh"
-    for head, found in ((". ./lib.sh\n", False), ("", True)):
-        script.write_text(f"#!/bin/sh\nset -e\n{head}id=$({call}instance-id)\necho $id\n")
-        report = run(jobs_of([str(script)]), Selection(severity="error"), processes=1)
-        assert bool(report.findings) == found
+    for head, header, found in (
+        ("", "", False),
+        (". ./lib.sh", "", True),
+        (". ./lib.sh", '-H "X-aws-ec2-metadata-token: $(get_token)"', False),
+    ):
+        call = f'curl -sf {header} "$IMDS/meta-data/hostname"'
+        script.write_text(f"#!/bin/sh\nset -e\n{head}\n{call}\n")
+        report = run(jobs_of([str(script)]), Selection(confidence="high"), processes=1)
+        assert bool(report.findings) == found, script.read_text()
 
 
 def test_a_pipe_beside_is_not_waited_for(tmp_path: Path) -> None:

@@ -179,20 +179,20 @@ def _about(
     if not one.reason:
         yield say(
             WITHOUT_REASON,
-            "this ignores without saying why, so it ignores nothing",
-            "write the reason after the bracket",
+            "This ignores without saying why, so it ignores nothing.",
+            "Write the reason after the bracket.",
         )
     elif not one.rules:
-        yield say(UNUSED, "this names no rule", "write the rule's name into the bracket")
+        yield say(UNUSED, "This names no rule.", "Write the rule's name into the bracket.")
     elif unknown:
         yield say(
             UNUSED,
-            f"there is no rule {', '.join(unknown)}",
-            "see the names: imdsctl lint --list-rules",
+            f"There is no rule {', '.join(unknown)}.",
+            "See the names: imdsctl lint --list-rules.",
         )
     elif not used and ran.issuperset(one.rules):
         yield say(
             UNUSED,
-            f"there is nothing of {', '.join(one.rules)} here to ignore",
-            "take the comment out",
+            f"There is nothing of {', '.join(one.rules)} here to ignore.",
+            "Take the comment out.",
         )

@@ -76,7 +76,7 @@ def _result(one: Shown, rule: int) -> dict[str, Any]:
         "ruleIndex": rule,
         "level": finding.severity,
         "rank": _RANKS[finding.confidence],
-        "message": {"text": f"{finding.message}{inside}. Fix: {finding.fix}"},
+        "message": {"text": f"{finding.message}{inside} Fix: {finding.fix}"},
         "locations": [
             {
                 "physicalLocation": {

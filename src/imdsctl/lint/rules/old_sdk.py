@@ -90,7 +90,7 @@ def _said(source: Source, fact: Dependency, one: Software, *, alone: bool) -> Sa
     confidence: Confidence = lowest.confidence  # type: ignore[assignment]
     return Said(
         place=fact.place,
-        message=f"{message}{note}",
+        message=f"{message}{note}.",
         fix=_fix(source, fact, one),
         severity=severity,
         confidence=confidence if certain else _WEAKER[confidence],
@@ -100,12 +100,12 @@ def _said(source: Source, fact: Dependency, one: Software, *, alone: bool) -> Sa
 
 def _fix(source: Source, fact: Dependency, one: Software) -> str:
     """What to do; it names the least version."""
-    text = one.fix
+    text = one.fix[:1].upper() + one.fix[1:]
     if one.minimum and one.minimum not in text:
         text += f"; the least version is {one.minimum}"
     if source.kind.endswith("lock") or source.kind == "go-sum":
-        return f"{text}; then renew this lock"
-    return text if fact.exact or not one.minimum else f"{text}: ask for that here"
+        return f"{text}; then renew this lock."
+    return f"{text}." if fact.exact or not one.minimum else f"{text}: ask for that here."
 
 
 def _match(fact: Dependency, version: str) -> Match | None:
