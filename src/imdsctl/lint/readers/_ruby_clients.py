@@ -331,7 +331,7 @@ def _calls() -> dict[str, Handler]:
     for name in ("system", "exec", "spawn", "shell_out", "shell_out!", "IO.popen", "Open3.capture3",
                  "Open3.capture2", "Open3.capture2e", "Open3.popen3", "Mixlib.ShellOut.new",
                  "Kernel.system", "Facter.Core.Execution.execute", "Facter.Core.Execution.exec",
-                 "Facter.Util.Resolution.exec", "Process.spawn", "execute", "run_command"):  # fmt: skip
+                 "Facter.Util.Resolution.exec", "Process.spawn", "execute", "run_command", "command", "code", "not_if", "only_if"):  # fmt: skip
         found[name] = _command
     return found
 
