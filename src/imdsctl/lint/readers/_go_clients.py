@@ -297,7 +297,9 @@ GO: Final = Language(
     guess=guess,
     status=frozenset({"StatusCode", "Status", "IsError", "IsSuccess"}),
     aliases={"Header": "headers", "Method": "method", "URL": "url"},
-    mocks=frozenset({"httpmock.Activate", "gock.New", "httpmock.RegisterResponder"}),
+    mocks=frozenset(
+        {"httpmock.Activate", "gock.New", "httptest.NewServer", "httpmock.RegisterResponder"}
+    ),
     errors_are_values=True,
 )
 

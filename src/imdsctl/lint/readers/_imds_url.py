@@ -28,6 +28,7 @@ OTHER_CLOUDS: Final = ("metadata-flavor", "x-google-metadata-request", "metadata
 HINTS: Final = (
     "169.254.169.254", "fd00:ec2", "aws_ec2_metadata", "meta-data", "api/token", "instance-data",
     "ec2metadata", "imds", "2852039166", "user-data",
+    "get_instance_",
 )  # fmt: skip
 """A text without any of these, in any case, is about something else."""
 

@@ -17,10 +17,16 @@ from imdsctl.lint.readers._seen import Seen, facts
 from imdsctl.lint.source import Source
 
 _DEEPEST: Final = 150
-_LONGEST: Final = 10.0
+_LONGEST: Final = 5.0
 _ESCAPE: Final = re.compile(
     r"\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|u\{([0-9a-fA-F]{1,6})\}|(\r?\n)|(.))", re.DOTALL
 )
+_TEST: Final = re.compile(
+    r"(?:^|/)(?:test_[^/]*\.py|conftest\.py|[^/]*_(?:test|spec)\.(?:py|go|rb)"
+    r"|[^/]*[._-](?:test|spec)\.[cm]?[jt]sx?|(?-i:[^/]*Tests?\.java)|[^/]*\.tests\.ps1)$",
+    re.IGNORECASE,
+)
+"""Files of tests by the names that their frameworks look for: what they ask is mostly mocked."""
 _SHORT: Final = {"n": "\n", "t": "\t", "r": "\r", "0": "\0", "e": "\x1b", "s": " "}
 
 
@@ -85,7 +91,10 @@ class Lowering:
 
     def text(self, node: Node | None) -> str:
         """A node's own text."""
-        return "" if node is None or node.text is None else node.text.decode("utf-8", "replace")
+        if node is None:
+            return ""
+        # Not `node.text`, which reads through the whole text each time.
+        return self.source.data[node.start_byte : node.end_byte].decode("utf-8", "replace")
 
     def name(self, node: Node) -> f.Form:
         """A variable or the like."""
@@ -177,7 +186,7 @@ def parsed(source: Source, grammar: Grammar) -> Tree | None:
     data = source.data
 
     def piece(offset: int, _point: Any) -> bytes:
-        return data[offset : offset + 65_536]
+        return data[offset : offset + 4_096]
 
     try:
         return Parser(grammar).parse(piece, progress_callback=going_on)
@@ -201,7 +210,7 @@ def gone_through(
         language: what is known of its libraries.
         finish: what adds edits to the requests, where a language has that.
     """
-    if not _imds_url.concerns(source.text):
+    if _TEST.search(source.path) or not _imds_url.concerns(source.text):
         return
     tree = parsed(source, grammar)
     if tree is None:

@@ -6,7 +6,7 @@ from typing import Final
 from imdsctl.lint.facts import Setting
 from imdsctl.lint.readers._forms import Span
 from imdsctl.lint.readers._language import Called
-from imdsctl.lint.readers._values import Nothing, Str, Value, alternatives, text
+from imdsctl.lint.readers._values import Str, Value, alternatives, text
 from imdsctl.lint.source import Source
 
 _NAMES: Final = {
@@ -40,9 +40,9 @@ class Settings:
         if constant not in _NAMES:
             return
         for one in alternatives(value):
-            if isinstance(one, Nothing):
-                continue
             shown = one.shown() if isinstance(one, Str) else ""
+            if not shown:
+                continue
             stop = value_at[1] if value_at[1] >= start else end
             place = self._source.place_of_bytes(start, max(stop, start + 1))
             self._found[start, constant, shown] = Setting(place=place, name=constant, value=shown)

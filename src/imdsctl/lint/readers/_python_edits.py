@@ -117,7 +117,7 @@ class _Editing:
         return (self._helper,)
 
     def _request(self, one: Seen, call: Node) -> tuple[str, list[Edit]]:
-        function = _text(call.child_by_field_name("function"))
+        function = self._text(call.child_by_field_name("function"))
         arguments = call.child_by_field_name("arguments")
         if arguments is None or arguments.type != "argument_list":
             return "", []
@@ -139,7 +139,7 @@ class _Editing:
         given = [one for one in arguments.named_children if one.type != "comment"]
         if any(one.type in {"dictionary_splat", "list_splat"} for one in given):
             return
-        named = [one for one in given if _text(one.child_by_field_name("name")) == "headers"]
+        named = [one for one in given if self._text(one.child_by_field_name("name")) == "headers"]
         positional = [one for one in given if one.type != "keyword_argument"]
         headers = named[0].child_by_field_name("value") if named else None
         if headers is None and at is not None and len(positional) > at:
@@ -176,15 +176,16 @@ class _Editing:
         for node in self._root.named_children:
             if node.type != "import_from_statement":
                 continue
-            if _text(node.child_by_field_name("module_name")) != "urllib.request":
+            if self._text(node.child_by_field_name("module_name")) != "urllib.request":
                 continue
             names = node.children_by_field_name("name")
-            shown = [_text(one) for one in names]
+            shown = [self._text(one) for one in names]
             if "Request" in shown:
                 return ()
             if "urlopen" in shown:
-                end = names[shown.index("urlopen")].end_byte
-                return (self._edit(end, end, ", Request"),)
+                # In front of it: behind it may be where the function goes.
+                at = names[shown.index("urlopen")].start_byte
+                return (self._edit(at, at, "Request, "),)
         return None
 
     def _behind_imports(self, library: str) -> int | None:
@@ -192,7 +193,7 @@ class _Editing:
         at = None
         for node in self._root.named_children:
             if node.type in _IMPORTS:
-                if at is not None or _imports(node, library):
+                if at is not None or self._imports(node, library):
                     at = node
             elif at is not None and node.type != "comment":
                 break
@@ -210,14 +211,14 @@ class _Editing:
         characters = self._source.characters
         return Edit(start=characters(start), end=characters(end), text=text)
 
+    def _imports(self, node: Node, library: str) -> bool:
+        if library == "urllib.request":
+            return "urllib.request" in self._text(node)
+        return node.type == "import_statement" and any(
+            self._text(one) == library for one in node.children_by_field_name("name")
+        )
 
-def _imports(node: Node, library: str) -> bool:
-    if library == "urllib.request":
-        return "urllib.request" in _text(node)
-    return node.type == "import_statement" and any(
-        _text(one) == library for one in node.children_by_field_name("name")
-    )
-
-
-def _text(node: Node | None) -> str:
-    return "" if node is None or node.text is None else node.text.decode("utf-8", "replace")
+    def _text(self, node: Node | None) -> str:
+        if node is None:
+            return ""
+        return self._source.data[node.start_byte : node.end_byte].decode("utf-8", "replace")

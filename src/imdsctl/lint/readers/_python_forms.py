@@ -273,7 +273,9 @@ class PythonForms(Lowering):
     def conditional(self, node: Node) -> f.Form:
         """`a if test else b`."""
         inner = self.block(node)
-        return f.Choice(span(node), (inner[0], inner[-1])) if inner else f.Opaque(span(node))
+        if not inner:
+            return f.Opaque(span(node))
+        return f.Block(span(node), (*inner[1:-1], f.Choice(span(node), (inner[0], inner[-1]))))
 
     def boolean(self, node: Node) -> f.Form:
         """`a or b`; of `a and b` the value is mostly b."""

@@ -8,6 +8,8 @@ from imdsctl.lint.readers._forms import Call, Class, Form, Function, Span
 if TYPE_CHECKING:
     from imdsctl.lint.readers._seen import Seen
 
+_LONGEST = 4_000
+"""Stretches of a string; what comes after is nowhere looked for."""
 _MOST = 6
 """Alternatives of a value that are kept; what comes after is not looked at."""
 
@@ -199,10 +201,14 @@ def as_parts(value: Value, form: Form | None = None) -> tuple[Piece | Hole, ...]
 
 def concatenated(values: list[Value]) -> Value:
     """Strings behind one another, with each alternative as long as they are few."""
-    heads: list[tuple[Piece | Hole, ...]] = [()]
+    heads: list[list[Piece | Hole]] = [[]]
     for value in values:
         tails = [as_parts(one) for one in alternatives(value)]
         if len(heads) * len(tails) > _MOST:
             tails = [(Hole(),)]
-        heads = [(*head, *tail) for head in heads for tail in tails]
-    return either(*(Str(head) for head in heads))
+        if len(tails) == 1:
+            for head in heads:
+                head.extend(tails[0])
+        else:
+            heads = [[*head, *tail] for head in heads for tail in tails]
+    return either(*(Str(tuple(head[:_LONGEST])) for head in heads))
