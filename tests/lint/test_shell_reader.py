@@ -314,3 +314,22 @@ def test_a_header_that_one_way_sets_is_sent(*, swapped: bool) -> None:
     text = f"T=$({ASKS})\nif test -f /x; then {first}; else {second}; fi\n"
 
     assert requests(f"{text}curl -sf $H {HOST}/latest/\n")[-1].token == "yes"
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "fixed"),
+    [
+        ("user-data", SCRIPT, True),
+        ("user-data", MIME.split("--b\nContent-Type: text/cloud", maxsplit=1)[0] + "--b--\n", True),
+        ("dockerfile", f"RUN curl -s {HOST}/latest/\n", False),
+        ("shell", f'sh -c "curl -s {HOST}/latest/"\n', False),
+        ("systemd", f"[Service]\nExecStart=/usr/bin/curl -s {HOST}/latest/\n", False),
+    ],
+    ids=["user data", "mime", "dockerfile", "sh -c", "unit"],
+)
+def test_a_script_within_a_file_is_fixed_only_where_it_stands_as_it_is(
+    kind: str, text: str, *, fixed: bool
+) -> None:
+    (finding,) = look(Source("a", kind, text))
+
+    assert bool(finding.edits) is fixed

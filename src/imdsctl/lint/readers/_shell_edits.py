@@ -3,7 +3,7 @@
 A call that stands where its statement always runs gets its token from a line before that statement,
 in the same list of commands; one that runs only sometimes (behind `&&`, in the condition of a
 loop) gets it in place. No edit is offered where the words of the call come from somewhere else,
-where it runs in another system, within text of another kind, or where the parser is not sure.
+where it runs in another system, within text that is quoted, or where the parser is not sure.
 """
 
 import bisect
@@ -20,6 +20,11 @@ from imdsctl.lint.readers._shell_state import Seen
 
 _TOKEN: Final = "X-aws-ec2-metadata-token"  # noqa: S105 - a header's name
 _LIFETIME: Final = "X-aws-ec2-metadata-token-ttl-seconds"
+# Scripts that stand in their file as they are, where a line can be added and a quote is a quote;
+# not what another shell, a Dockerfile or a unit reads before.
+_VERBATIM: Final = re.compile(
+    r"(?:^|, )(?:user.?data\b[^,]*|part \d+ [^,]*|[^,]* of write_files)$", re.IGNORECASE
+)
 _HIGHEST: Final = 300
 _SECONDS: Final = 21600
 _NAMES: Final = ("IMDS_TOKEN", "IMDSV2_TOKEN")
@@ -125,7 +130,7 @@ def _editable(script: Script, one: Seen) -> bool:
     """Whether the call's own words can be changed without changing anything else."""
     program = one.program.node
     return (
-        script.source.lines is None
+        (script.source.lines is None or _VERBATIM.search(script.source.inside) is not None)
         and not one.remote
         and one.client in {"curl", "wget"}
         and one.host in {IPV4, IPV6}
