@@ -219,7 +219,7 @@ def after(text: str) -> str:
         ("old old\n", "new new\n"),
         ("oldold\n", "newnew\n"),
         ("  old2\n", "first\nfirst\n  new\n"),
-        ("old1 old1\n", "first\nfirst\nnew new\n"),
+        ("old1 old1\n", "first\nnew new\n"),
         ("old\r\nold1\r\n", "new\r\nfirst\r\nnew\r\n"),
         ("ä old ö\n", "ä new ö\n"),
         (">\n  x old\n  old\nend\n", ">\n  x new\n  new\nend\n"),

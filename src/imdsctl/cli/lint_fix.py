@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from imdsctl.cli.screen import Screen, count
-from imdsctl.host.redact import redact
 from imdsctl.lint.baseline import replace
 from imdsctl.lint.fixes import Mended, mended, patch
+from imdsctl.lint.masking import masked
 from imdsctl.lint.run import Selection
 from imdsctl.lint.text import Decoded
 from imdsctl.model.diagnostics import RefusedError, UsageError
@@ -65,7 +65,7 @@ def _show(screen: Screen, text: str, *, whole: bool) -> None:
     if whole:
         screen.data(text)
         return
-    rows = [f"{row[:1]}{redact([row[1:]])[0] if row[1:] else ''}" for row in text.splitlines()]
+    rows = [f"{row[:1]}{masked(row[1:]) if row[1:] else ''}" for row in text.splitlines()]
     screen.data("\n".join(rows) + "\n")
 
 

@@ -8,7 +8,7 @@ HIDDEN = "***"
 
 _HEADER = re.compile(
     r"(?i)\b(x-aws-ec2-metadata-token|authorization|proxy-authorization|cookie|x-api-key"
-    r"|x-amz-security-token)(\s*[:=]\s*).*"
+    r"|x-amz-security-token)(\\?[\"']?\s*[:=]\s*).*"
 )
 _WORDS = (
     r"(?:secret|token|passw(?:or)?d|passphrase|credential|signature|pwd|api[-_]?key|access[-_]?key"

@@ -105,11 +105,13 @@ class _Mending:
         """The edits that can be made at once, in the order of the findings."""
         accepted: list[Group] = []
         taken: list[tuple[int, int]] = []
+        made: set[Edit] = set()
         for source, finding in self._findings(text, with_edits=True):
             group = _in_file(text, source, finding.edits) if source else None
-            if group and not any(_touches(edit, taken) for edit in group):
+            if group and not any(edit not in made and _touches(edit, taken) for edit in group):
                 accepted.append(group)
                 for edit in group:
+                    made.add(edit)
                     bisect.insort(taken, (edit.start, edit.end))
         return accepted
 
@@ -235,7 +237,13 @@ def _touches(edit: Edit, taken: list[tuple[int, int]]) -> bool:
 
 
 def _made(text: str, groups: Sequence[Group]) -> str:
-    edits = sorted((e for group in groups for e in group), key=lambda e: (e.start, e.end))
+    edits: list[Edit] = []
+    shared: set[Edit] = set()
+    for group in groups:
+        # Findings that need the same line before them share it.
+        edits += [edit for edit in group if edit not in shared]
+        shared.update(group)
+    edits.sort(key=lambda e: (e.start, e.end))
     parts, at = [], 0
     for edit in edits:
         parts += [text[at : edit.start], edit.text]

@@ -10,13 +10,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from imdsctl.host.redact import redact
 from imdsctl.lint.context import context_of, included_requirements
 from imdsctl.lint.engine import Looked, examined
 from imdsctl.lint.finding import Finding
 from imdsctl.lint.fingerprint import fingerprints
 from imdsctl.lint.ignore import RULES, applied, ignores
 from imdsctl.lint.kinds import kind_of
+from imdsctl.lint.masking import masked
 from imdsctl.lint.result import NotRead, Report, Shown, in_order
 from imdsctl.lint.rulebook import every_reader, every_rule
 from imdsctl.lint.source import Source
@@ -285,4 +285,4 @@ def _line(rows: Sequence[str], finding: Finding) -> str:
     """The finding's first line, trimmed, without what could be a secret."""
     index = finding.place.line - 1
     line = rows[index].strip() if 0 <= index < len(rows) else ""
-    return redact([line])[0][:_SHOWN] if line else ""
+    return masked(line)[:_SHOWN] if line else ""
