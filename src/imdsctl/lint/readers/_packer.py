@@ -84,7 +84,8 @@ def _json_builder(source: Source, root: Node, node: Node) -> Iterator[Fact | Sou
     edits: tuple[Edit, ...] = ()
     for key, value in holder.pairs if holder is not None else ():
         if member := _launch.member(key.text):
-            found.put(member, _value(root, value), _tree.place(source, value))
+            place_of = _tree.place(source, value)
+            found.put(member, _value(root, value), place_of, assumed="{{" in value.text)
             if member == "http_tokens" and value.text == "optional":
                 edits = _edits.in_place(source, value, "required")
     if holder is None:
@@ -93,7 +94,8 @@ def _json_builder(source: Source, root: Node, node: Node) -> Iterator[Fact | Sou
         edits = ()
     if kind not in _NO_INSTANCE:
         yield Launch(place=place, what=kind, name=name, options=found.values, members=found.members,
-                     edits=edits, user_data="yes" if node.get("user_data") else "no",
+                     assumed=frozenset(found.assumed), edits=edits,
+                     user_data="yes" if node.get("user_data") else "no",
                      options_place=_tree.place(source, holder) if holder else None)  # fmt: skip
     said = node.get("imds_support")
     options: dict[str, str | int | None] = {"imds_support": said.text} if said is not None else {}
