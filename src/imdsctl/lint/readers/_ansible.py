@@ -12,9 +12,9 @@ from urllib.parse import urlsplit
 from imdsctl.lint.facts import Edit, Fact, Known, Launch, Request, Setting
 from imdsctl.lint.kinds import kind_of
 from imdsctl.lint.readers import _edits, _kubernetes, _launch, _tree
-from imdsctl.lint.readers._hcl import Unknown
 from imdsctl.lint.readers._launch import Options
 from imdsctl.lint.readers._tree import Lines, Node
+from imdsctl.lint.readers._unknown import Unknown
 from imdsctl.lint.source import Source
 
 _TASKS: Final = ("tasks", "pre_tasks", "post_tasks", "handlers", "block", "rescue", "always")

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from imdsctl.lint.facts import Known, Place
-from imdsctl.lint.readers._hcl import Either, Unknown
+from imdsctl.lint.readers._unknown import Either, Unknown
 from imdsctl.lint.readers._userdata import embedded_user_data
 from imdsctl.lint.source import Source
 

@@ -9,10 +9,11 @@ from typing import Final
 
 from imdsctl.lint.facts import Edit, Fact, Launch
 from imdsctl.lint.readers import _edits, _launch, _resources, _tree
-from imdsctl.lint.readers._hcl import Block, Unknown
+from imdsctl.lint.readers._hcl import Block
 from imdsctl.lint.readers._launch import Options
 from imdsctl.lint.readers._module import Module
 from imdsctl.lint.readers._tree import Lines, Node
+from imdsctl.lint.readers._unknown import Unknown
 from imdsctl.lint.source import Source
 
 BUILDERS: Final = frozenset({

@@ -7,9 +7,10 @@ from typing import Any, Final
 
 from imdsctl.lint.facts import Edit, Fact, Known, Launch, Place, Setting
 from imdsctl.lint.readers import _edits, _launch, _tree
-from imdsctl.lint.readers._hcl import Attribute, Block, Either, Unknown
+from imdsctl.lint.readers._hcl import Attribute, Block
 from imdsctl.lint.readers._launch import Options
 from imdsctl.lint.readers._module import Module, raw
+from imdsctl.lint.readers._unknown import Either, Unknown
 from imdsctl.lint.source import Source
 
 _HOLDERS: Final = {

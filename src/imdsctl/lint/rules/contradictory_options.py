@@ -57,7 +57,8 @@ def _refused(launch: Launch) -> Iterator[Said]:
 def _wrong(launch: Launch, name: str, value: str, allowed: str) -> Said:
     return Said(
         place=place_of(launch, name),
-        message=f"{called(launch)} sets {name} to {value!r}, which EC2 refuses; it takes {allowed}.",
+        message=f"{called(launch)} sets {name} to {value!r}, which EC2 refuses; "
+        f"it takes {allowed}.",
         fix=f"Set it to {allowed}.",
         confidence=certainty(launch, name),
     )
