@@ -172,10 +172,12 @@ def _launched(source: Source, key: Node, module: Node, name: str) -> Iterator[Fa
     if found.values.get("http_endpoint") == "disabled":
         edits = ()
     elif option and node is None:
-        edits = _edits.first_in(source, module, (option, "http_tokens"), "required")
+        edits = _edits.first_in(source, module, (option,), {"http_tokens": "required"})
     data = module.get("user_data")
     has_data: Known = "no" if data is None else "yes"
     words = "\n".join(one.text for one in _tree.walk(module) if one.kind == "scalar")
+    if _launch.calls_v1(words):
+        edits = ()
     template = module.get("launch_template")
     yield Launch(place=_tree.place(source, key), what=key.text, name=module.string("name"),
                  options=found.values, members=found.members, complete=complete,

@@ -108,11 +108,14 @@ def _launched(resource: _Resource, holder: Node, property_: str) -> Launch:
     if holder.get("LaunchTemplate") is not None:
         named = next(iter(sorted(template.names(holder.get("LaunchTemplate")))), "another's")
     tokens, hop = _mended(source, holder, property_, node, found, containers)
+    everything = "\n".join(one.text for one in _tree.walk(resource.node) if one.kind == "scalar")
+    if named or _launch.calls_v1(everything):
+        tokens = hop = ()
     return resource.launch(
         options=found.values, members=found.members, assumed=frozenset(found.assumed),
         options_place=_place(source, holder, property_),
         complete=found.complete, containers=containers, user_data=has_data, template=named,
-        inherited=_launch.image_inherits(words), edits=() if named else tokens, hop_edits=hop,
+        inherited=_launch.image_inherits(words), edits=tokens, hop_edits=hop,
     )  # fmt: skip
 
 
@@ -128,27 +131,31 @@ def _mended(source: Source, holder: Node, property_: str, node: Node | None, fou
     if values.get("http_endpoint") == "disabled" or not found.complete:
         return (), ()
     wants = containers == "yes" and values.get("http_put_response_hop_limit", 1) == 1
+    members: dict[str, str | int] = {"HttpTokens": "required"}
+    if wants:
+        members["HttpPutResponseHopLimit"] = 2
     if holder.get(property_) is None:
-        return _edits.first_in(source, holder, (property_, "HttpTokens"), "required"), ()
+        return _edits.first_in(source, holder, (property_,), members), ()
     if node is None:
         return (), ()
+    there = {name: value for name in members if (value := node.get(name)) is not None}
+    new = {name: value for name, value in members.items() if name not in there}
     hop: tuple[Edit, ...] = ()
     if wants:
-        limit = node.get("HttpPutResponseHopLimit")
+        limit = there.get("HttpPutResponseHopLimit")
         hop = (
             _edits.in_place(source, limit, 2)
-            if limit is not None and limit.kind == "scalar"
-            else _edits.first_in(source, node, ("HttpPutResponseHopLimit",), 2)
+            if limit is not None
+            else _edits.first_in(source, node, (), {"HttpPutResponseHopLimit": 2})
         )
-    tokens = node.get("HttpTokens")
-    edits: tuple[Edit, ...] = ()
+    tokens = there.get("HttpTokens")
     if tokens is None:
-        edits = _edits.first_in(source, node, ("HttpTokens",), "required")
-    elif tokens.kind == "scalar" and tokens.text == "optional":
-        edits = _edits.in_place(source, tokens, "required")
-    if edits and hop and edits[0].start == hop[0].start:
-        return edits, hop
-    return (tuple(sorted((*edits, *hop), key=lambda one: one.start)) if edits else ()), hop
+        edits = _edits.first_in(source, node, (), new)
+        return (*edits, *(hop if "HttpPutResponseHopLimit" in there else ())), hop
+    if tokens.kind == "scalar" and tokens.text == "optional":
+        edits = (*_edits.in_place(source, tokens, "required"), *hop)
+        return tuple(sorted(edits, key=lambda one: one.start)), hop
+    return (), hop
 
 
 def _words(resource: _Resource, holder: Node) -> str:
@@ -190,7 +197,7 @@ def _notebook(resource: _Resource) -> Iterator[Fact | Source]:
     name = "MinimumInstanceMetadataServiceVersion"
     node = resource.properties.at("InstanceMetadataServiceConfiguration", name)
     edits = _edits.first_in(source, resource.properties,
-                            ("InstanceMetadataServiceConfiguration", name), "2")  # fmt: skip
+                            ("InstanceMetadataServiceConfiguration",), {name: "2"})  # fmt: skip
     if node is not None:
         resource.template.defaulted = False
         value = resource.template.value(node)

@@ -105,6 +105,25 @@ def containers_in(text: str) -> Known:
     return "yes"
 
 
+def calls_v1(words: str) -> bool:
+    """Whether a script among some words calls the metadata service, and may do so without a token.
+
+    Requiring tokens would break such a launch, so that it is no safe fix before the script is
+    mended. A call that shows neither a token nor its fetching on its own line counts.
+    """
+    if not _ADDRESS.search(words):
+        return False
+    return any(
+        not _TOKEN.search(line)
+        for line in re.sub(r"\\\r?\n", " ", words).split("\n")
+        if _ADDRESS.search(line) and not line.lstrip().startswith(("#", "//"))
+    )
+
+
+_ADDRESS: Final = re.compile(r"169\.254\.169\.254|fd00:ec2::254", re.IGNORECASE)
+_TOKEN: Final = re.compile(r"api/token|metadata-token", re.IGNORECASE)
+
+
 def image_inherits(text: str) -> str:
     """Why an image of such a name is V2 only by itself, empty where nothing is known of it."""
     if found := _V2_IMAGE.search(text):

@@ -37,7 +37,11 @@ def builder(source: Source, module: Module, block: Block) -> Iterator[Fact]:
             options_place=_resources.place_of(source, holder) if holder else None,
             user_data="yes" if {"user_data", "user_data_file"} & block.attributes.keys() else "no",
         )  # fmt: skip
-        yield _resources.mended(source, block, holder, "metadata_options", launch)
+        # Provisioners run on the instance, and what they run is somewhere in the file.
+        safe = not _launch.calls_v1(source.text)
+        yield (
+            _resources.mended(source, block, holder, "metadata_options", launch) if safe else launch
+        )
     if kind not in _NO_IMAGE:
         yield _image(source, module, block, kind, name)
 
@@ -90,8 +94,8 @@ def _json_builder(source: Source, root: Node, node: Node) -> Iterator[Fact | Sou
             if member == "http_tokens" and value.text == "optional":
                 edits = _edits.in_place(source, value, "required")
     if holder is None:
-        edits = _edits.first_in(source, node, ("metadata_options", "http_tokens"), "required")
-    elif found.values.get("http_endpoint") == "disabled":
+        edits = _edits.first_in(source, node, ("metadata_options",), {"http_tokens": "required"})
+    if found.values.get("http_endpoint") == "disabled" or _launch.calls_v1(source.text):
         edits = ()
     if kind not in _NO_INSTANCE:
         yield Launch(place=place, what=kind, name=name, options=found.values, members=found.members,
