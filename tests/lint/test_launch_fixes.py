@@ -150,7 +150,8 @@ def test_what_a_variable_says_is_left_to_whoever_sets_it() -> None:
 def test_a_template_in_yaml_keeps_its_tags_and_its_layout() -> None:
     before = (
         "Resources:\n  Web:\n    Type: AWS::EC2::Instance  # the only one\n    Properties:\n"
-        "      ImageId: !Ref Image\n      UserData: !Base64 |\n        #!/bin/sh\n        docker ps\n"
+        "      ImageId: !Ref Image\n      UserData: !Base64 |\n        #!/bin/sh\n"
+        "        docker ps\n"
     )
     added = (
         "      MetadataOptions:\n        HttpTokens: required\n        HttpPutResponseHopLimit: 2\n"
