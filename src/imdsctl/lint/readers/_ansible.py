@@ -12,9 +12,9 @@ from urllib.parse import urlsplit
 from imdsctl.lint.facts import Edit, Fact, Known, Launch, Request, Setting
 from imdsctl.lint.kinds import kind_of
 from imdsctl.lint.readers import _edits, _kubernetes, _launch, _tree
-from imdsctl.lint.readers._hcl import Unknown
 from imdsctl.lint.readers._launch import Options
 from imdsctl.lint.readers._tree import Lines, Node
+from imdsctl.lint.readers._unknown import Unknown
 from imdsctl.lint.source import Source
 
 _TASKS: Final = ("tasks", "pre_tasks", "post_tasks", "handlers", "block", "rescue", "always")
@@ -172,10 +172,12 @@ def _launched(source: Source, key: Node, module: Node, name: str) -> Iterator[Fa
     if found.values.get("http_endpoint") == "disabled":
         edits = ()
     elif option and node is None:
-        edits = _edits.first_in(source, module, (option, "http_tokens"), "required")
+        edits = _edits.first_in(source, module, (option,), {"http_tokens": "required"})
     data = module.get("user_data")
     has_data: Known = "no" if data is None else "yes"
     words = "\n".join(one.text for one in _tree.walk(module) if one.kind == "scalar")
+    if _launch.calls_v1(words):
+        edits = ()
     template = module.get("launch_template")
     yield Launch(place=_tree.place(source, key), what=key.text, name=module.string("name"),
                  options=found.values, members=found.members, complete=complete,

@@ -12,9 +12,10 @@ from typing import Any, Final
 
 from imdsctl.lint.facts import Edit, Fact, Known, Launch
 from imdsctl.lint.readers import _edits, _folder, _hcl, _resources
-from imdsctl.lint.readers._hcl import Block, Either, Unknown
+from imdsctl.lint.readers._hcl import Block
 from imdsctl.lint.readers._launch import Options, containers_in, image_inherits, member
 from imdsctl.lint.readers._module import SUFFIXES, Module, raw
+from imdsctl.lint.readers._unknown import Either, Unknown
 from imdsctl.lint.source import Source
 
 _META: Final = frozenset({"source", "version", "count", "for_each", "providers", "depends_on"})

@@ -5,7 +5,7 @@ or a block that stands there. Nothing ever enables an endpoint, or takes an opti
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from imdsctl.lint.facts import Edit
@@ -26,30 +26,39 @@ def in_place(source: Source, node: Node, value: str | int) -> tuple[Edit, ...]:
 
 
 def first_in(
-    source: Source, holder: Node, path: Sequence[str], value: str | int
+    source: Source, holder: Node, path: Sequence[str], members: Mapping[str, str | int]
 ) -> tuple[Edit, ...]:
-    """A new first key of a map, with the maps above the value that `path` names."""
+    """New first keys of a map, below the maps that `path` names, which are new, too."""
     if holder.kind != "map" or not holder.pairs:
         return ()
     key = holder.pairs[0][0]
     if holder.style != "{":
-        column = key.start - (source.text.rfind("\n", 0, key.start) + 1)
         if key.tag or source.text[key.start : key.start + 1] in ("?", "&", "*"):
             return ()
-        pad = "\n" + " " * column
-        text = ""
-        for depth, name in enumerate(path):
-            text += f"{name}:" if depth == 0 else f"{pad}{' ' * (_STEP * depth)}{name}:"
-        return (Edit(start=key.start, end=key.start, text=f"{text} {value}{pad}"),)
-    inner = json.dumps(value)
+        pad = "\n" + " " * column_of(source, key.start)
+        rows = [" " * (_STEP * depth) + f"{name}:" for depth, name in enumerate(path)]
+        inner = " " * (_STEP * len(path))
+        rows += [f"{inner}{name}: {value}" for name, value in members.items()]
+        return (Edit(start=key.start, end=key.start, text=pad.join([*rows, ""])),)
     quoted = key.style == '"'
-    for name in reversed(path[1:]):
-        inner = "{" + (json.dumps(name) if quoted else name) + ": " + inner + "}"
-    head = json.dumps(path[0]) if quoted else path[0]
     gap = source.text[holder.start + 1 : key.start]
     if gap.strip():
         return ()
-    return (Edit(start=key.start, end=key.start, text=f"{head}: {inner},{gap or ' '}"),)
+    text = _pairs(members, quoted=quoted)
+    for name in reversed(path):
+        text = f"{_key(name, quoted=quoted)}: {{{text}}}"
+    return (Edit(start=key.start, end=key.start, text=f"{text},{gap or ' '}"),)
+
+
+def _pairs(members: Mapping[str, str | int], *, quoted: bool) -> str:
+    return ", ".join(
+        f"{_key(name, quoted=quoted)}: {json.dumps(value) if quoted else value}"
+        for name, value in members.items()
+    )
+
+
+def _key(name: str, *, quoted: bool) -> str:
+    return json.dumps(name) if quoted else name
 
 
 def column_of(source: Source, at: int) -> int:

@@ -83,7 +83,8 @@ def _options(source: Source, root: Node, path: tuple[str, ...], name: str, inher
             if member == "http_put_response_hop_limit" and value.text == "1":
                 hop = _edits.in_place(source, value, 2)
     kind = next((value for key, value in root.pairs if key.text == "kind"), root)
-    if found.values.get("http_endpoint") == "disabled":
+    script = holder.string("userData")
+    if found.values.get("http_endpoint") == "disabled" or _launch.calls_v1(script):
         edits = hop = ()
     # That pods cannot reach the metadata service is wanted by whoever writes hop limit 1 here.
     yield Launch(place=_tree.place(source, kind), what=root.string("kind"), name=_name(root),

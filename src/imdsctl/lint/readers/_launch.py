@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from imdsctl.lint.facts import Known, Place
-from imdsctl.lint.readers._hcl import Either, Unknown
+from imdsctl.lint.readers._unknown import Either, Unknown
 from imdsctl.lint.readers._userdata import embedded_user_data
 from imdsctl.lint.source import Source
 
@@ -103,6 +103,25 @@ def containers_in(text: str) -> Known:
     if row.lstrip().startswith(("#", "//")):
         return "yes" if _CONTAINERS.search(re.sub(r"(?m)^\s*(?:#|//).*$", "", text)) else "unknown"
     return "yes"
+
+
+def calls_v1(words: str) -> bool:
+    """Whether a script among some words calls the metadata service, and may do so without a token.
+
+    Requiring tokens would break such a launch, so that it is no safe fix before the script is
+    mended. A call that shows neither a token nor its fetching on its own line counts.
+    """
+    if not _ADDRESS.search(words):
+        return False
+    return any(
+        not _TOKEN.search(line)
+        for line in re.sub(r"\\\r?\n", " ", words).split("\n")
+        if _ADDRESS.search(line) and not line.lstrip().startswith(("#", "//"))
+    )
+
+
+_ADDRESS: Final = re.compile(r"169\.254\.169\.254|fd00:ec2::254", re.IGNORECASE)
+_TOKEN: Final = re.compile(r"api/token|metadata-token", re.IGNORECASE)
 
 
 def image_inherits(text: str) -> str:

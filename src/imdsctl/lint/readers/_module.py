@@ -7,8 +7,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
-from imdsctl.lint.readers import _folder, _hcl, _tree
-from imdsctl.lint.readers._hcl import UNKNOWN, Attribute, Block, Unknown, Values
+from imdsctl.lint.readers import _folder, _hcl_values, _tree, _unknown
+from imdsctl.lint.readers._hcl import Attribute, Block
+from imdsctl.lint.readers._hcl_values import Values
+from imdsctl.lint.readers._unknown import UNKNOWN, Unknown
 
 SUFFIXES: Final = (".tf", ".tofu", ".tf.json")
 _DEEPEST: Final = 25
@@ -163,7 +165,7 @@ class Module:
         self.defaulted = self.defaulted or defaulted
         if isinstance(value, Unknown) and not value.name:
             value = Unknown(key)
-        return _hcl.into(value, list(steps[1:]))
+        return _unknown.into(value, list(steps[1:]))
 
     def _local(self, name: str) -> Any:
         for block in self.blocks("locals"):
@@ -174,7 +176,7 @@ class Module:
     def _variable(self, name: str) -> Any:
         block = next(self.blocks("variable", name), None)
         kind = block.attributes.get("type") if block else None
-        defaults = _hcl.type_defaults(kind.value) if kind else None
+        defaults = _hcl_values.type_defaults(kind.value) if kind else None
         default = block.attributes.get("default") if block else None
         if self.arguments is not None and name in self.arguments:
             return _filled(self.arguments[name], defaults)
@@ -185,7 +187,7 @@ class Module:
         found = [_filled(self.values.of(default.value), defaults)] if default else []
         if self.arguments is None:
             found += [_filled(value, defaults) for value in perhaps.get(name, ())]
-        return _hcl.either(*found) if found else UNKNOWN
+        return _unknown.either(*found) if found else UNKNOWN
 
 
 _TEMPLATE: Final = re.compile(r"\baws_launch_(?:template|configuration)\.\w+")

@@ -9,10 +9,11 @@ from typing import Final
 
 from imdsctl.lint.facts import Edit, Fact, Launch
 from imdsctl.lint.readers import _edits, _launch, _resources, _tree
-from imdsctl.lint.readers._hcl import Block, Unknown
+from imdsctl.lint.readers._hcl import Block
 from imdsctl.lint.readers._launch import Options
 from imdsctl.lint.readers._module import Module
 from imdsctl.lint.readers._tree import Lines, Node
+from imdsctl.lint.readers._unknown import Unknown
 from imdsctl.lint.source import Source
 
 BUILDERS: Final = frozenset({
@@ -36,7 +37,11 @@ def builder(source: Source, module: Module, block: Block) -> Iterator[Fact]:
             options_place=_resources.place_of(source, holder) if holder else None,
             user_data="yes" if {"user_data", "user_data_file"} & block.attributes.keys() else "no",
         )  # fmt: skip
-        yield _resources.mended(source, block, holder, "metadata_options", launch)
+        # Provisioners run on the instance, and what they run is somewhere in the file.
+        safe = not _launch.calls_v1(source.text)
+        yield (
+            _resources.mended(source, block, holder, "metadata_options", launch) if safe else launch
+        )
     if kind not in _NO_IMAGE:
         yield _image(source, module, block, kind, name)
 
@@ -84,16 +89,18 @@ def _json_builder(source: Source, root: Node, node: Node) -> Iterator[Fact | Sou
     edits: tuple[Edit, ...] = ()
     for key, value in holder.pairs if holder is not None else ():
         if member := _launch.member(key.text):
-            found.put(member, _value(root, value), _tree.place(source, value))
+            place_of = _tree.place(source, value)
+            found.put(member, _value(root, value), place_of, assumed="{{" in value.text)
             if member == "http_tokens" and value.text == "optional":
                 edits = _edits.in_place(source, value, "required")
     if holder is None:
-        edits = _edits.first_in(source, node, ("metadata_options", "http_tokens"), "required")
-    elif found.values.get("http_endpoint") == "disabled":
+        edits = _edits.first_in(source, node, ("metadata_options",), {"http_tokens": "required"})
+    if found.values.get("http_endpoint") == "disabled" or _launch.calls_v1(source.text):
         edits = ()
     if kind not in _NO_INSTANCE:
         yield Launch(place=place, what=kind, name=name, options=found.values, members=found.members,
-                     edits=edits, user_data="yes" if node.get("user_data") else "no",
+                     assumed=frozenset(found.assumed), edits=edits,
+                     user_data="yes" if node.get("user_data") else "no",
                      options_place=_tree.place(source, holder) if holder else None)  # fmt: skip
     said = node.get("imds_support")
     options: dict[str, str | int | None] = {"imds_support": said.text} if said is not None else {}

@@ -7,9 +7,10 @@ from typing import Any, Final
 
 from imdsctl.lint.facts import Edit, Fact, Known, Launch, Place, Setting
 from imdsctl.lint.readers import _edits, _launch, _tree
-from imdsctl.lint.readers._hcl import Attribute, Block, Either, Unknown
+from imdsctl.lint.readers._hcl import Attribute, Block
 from imdsctl.lint.readers._launch import Options
 from imdsctl.lint.readers._module import Module, raw
+from imdsctl.lint.readers._unknown import Either, Unknown
 from imdsctl.lint.source import Source
 
 _HOLDERS: Final = {
@@ -141,7 +142,16 @@ def _with_options(source: Source, module: Module, block: Block, name: str) -> La
         inherited=_inherited(module, block, evidence),
         template=template,
     )
+    if _launch.calls_v1("\n".join((evidence, _written(source, block)))):
+        return launch
     return mended(source, block, holder, name, launch)
+
+
+def _written(source: Source, block: Block) -> str:
+    """A resource as it is written, its provisioners among it."""
+    if block.json is not None:
+        return source.text[block.start : block.end]
+    return source.data[block.start : block.end].decode("utf-8", "replace")
 
 
 def mended(source: Source, block: Block, holder: Block | None, name: str, launch: Launch) -> Launch:
@@ -181,16 +191,14 @@ def _new(
 ) -> tuple[Edit, ...]:
     if block.json is None:
         return _edits.hcl_block(source, block, name, members)
-    if len(members) != 1:
-        return ()
-    return _edits.first_in(source, block.json, (name, "http_tokens"), members["http_tokens"])
+    return _edits.first_in(source, block.json, (name,), members)
 
 
 def _member(source: Source, holder: Block, name: str, value: str | int) -> tuple[Edit, ...]:
     attribute = holder.attributes.get(name)
     if holder.json is not None:
         if attribute is None:
-            return _edits.first_in(source, holder.json, (name,), value)
+            return _edits.first_in(source, holder.json, (), {name: value})
         assert isinstance(attribute.value, _tree.Node)
         if "${" in attribute.value.text:
             return ()

@@ -8,8 +8,9 @@ from tree_sitter import Node, Tree
 
 from imdsctl.lint.facts import Unparsed
 from imdsctl.lint.kinds import kind_of
-from imdsctl.lint.readers import _hcl, _launch, _tree
-from imdsctl.lint.readers._hcl import Attribute, Block, Values
+from imdsctl.lint.readers import _hcl_text, _launch, _tree
+from imdsctl.lint.readers._hcl import Attribute, Block
+from imdsctl.lint.readers._hcl_values import Values
 from imdsctl.lint.readers._module import Module
 from imdsctl.lint.readers._tree import Lines
 from imdsctl.lint.source import Source
@@ -68,7 +69,7 @@ def _heredocs(source: Source, values: Values, root: Node) -> Iterator[Source]:
 
 
 def _heredoc(source: Source, values: Values, node: Node) -> Iterator[Source]:
-    text, indent = _hcl.heredoc((node.text or b"").decode("utf-8", "surrogatepass"))
+    text, indent = _hcl_text.heredoc((node.text or b"").decode("utf-8", "surrogatepass"))
     owner, name = _owner(node)
     first = source.row(source.characters(node.start_byte)) + 1
     rendered = values.rendered(text)
@@ -178,7 +179,7 @@ def _strings(source: Source, attribute: Attribute) -> Iterator[tuple[str, int]]:
         if node.type == "template_interpolation":
             continue
         if node.type in ("quoted_template", "string_lit"):
-            text = _hcl.unquoted((node.text or b"").decode("utf-8", "replace"))
+            text = _hcl_text.unquoted((node.text or b"").decode("utf-8", "replace"))
             yield text, source.row(source.characters(node.start_byte))
             continue
         pending += reversed(node.named_children)

@@ -9,6 +9,7 @@ from typing import Final
 
 from imdsctl.lint.facts import Fact, Unparsed
 from imdsctl.lint.readers import _ansible, _cloudformation, _kubernetes, _packer, _pipelines, _tree
+from imdsctl.lint.readers._cfn_template import Template
 from imdsctl.lint.readers._tree import Node
 from imdsctl.lint.source import Source
 
@@ -70,7 +71,7 @@ def _facts(source: Source, root: Node) -> Iterator[Fact | Source]:
     elif root.get("builders") is not None:
         yield from _packer.read_json(source, root)
     elif root.get("schemaVersion") is not None:
-        yield from _cloudformation.ssm_document(source, root, "", _cloudformation.Template(root))
+        yield from _cloudformation.ssm_document(source, root, "", Template(root))
     elif root.get("option_settings") is not None:
         yield from _pipelines.read_ebextensions(source, root)
     else:

@@ -11,7 +11,8 @@ from pathlib import PurePath
 from imdsctl.lint.facts import Fact
 from imdsctl.lint.kinds import kind_of
 from imdsctl.lint.readers import _launch
-from imdsctl.lint.readers._hcl import UNKNOWN, Values
+from imdsctl.lint.readers._hcl_values import Values
+from imdsctl.lint.readers._unknown import UNKNOWN
 from imdsctl.lint.source import Source
 
 KINDS = ("template",)

@@ -8,7 +8,9 @@ from collections.abc import Iterator
 
 from imdsctl.lint.facts import Edit, Fact, Launch
 from imdsctl.lint.readers import _calls, _edits, _hcl, _launch, _resources, _scripts, _tree
-from imdsctl.lint.readers._hcl import UNKNOWN, Attribute, Values
+from imdsctl.lint.readers._hcl import Attribute
+from imdsctl.lint.readers._hcl_values import Values
+from imdsctl.lint.readers._unknown import UNKNOWN
 from imdsctl.lint.source import Source
 
 KINDS = ("terraform-variables",)

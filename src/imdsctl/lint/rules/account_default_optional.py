@@ -17,16 +17,16 @@ def _check(_source: Source, facts: Iterable[Fact]) -> Iterator[Said]:
             yield Said(
                 place=place_of(launch, "http_tokens"),
                 message=f"{called(launch)} makes IMDSv1 allowed the default of the account in its "
-                "Region, even for images that are registered with imds-support v2.0",
-                fix="set http_tokens to required once no instance of the Region calls IMDSv1",
+                "Region, even for images that are registered with imds-support v2.0.",
+                fix="Set http_tokens to required once no instance of the Region calls IMDSv1.",
                 confidence=certainty(launch, "http_tokens"),
             )
         elif tokens == "no-preference":
             yield Said(
                 place=place_of(launch, "http_tokens"),
                 message=f"{called(launch)} says nothing of tokens: launches that say nothing "
-                "either allow IMDSv1 unless their image requires tokens",
-                fix="set http_tokens to required once no instance of the Region calls IMDSv1",
+                "either allow IMDSv1 unless their image requires tokens.",
+                fix="Set http_tokens to required once no instance of the Region calls IMDSv1.",
                 severity="note",
                 confidence="medium",
             )
@@ -34,8 +34,8 @@ def _check(_source: Source, facts: Iterable[Fact]) -> Iterator[Said]:
             yield Said(
                 place=place_of(launch, "http_tokens"),
                 message=f"{called(launch)} requires tokens and says no hop limit: it is 1 for "
-                "images without imds-support, and containers behind a bridge get no token",
-                fix=f"set {_HOP_LIMIT} to 2 where containers run",
+                "images without imds-support, and containers behind a bridge get no token.",
+                fix=f"Set {_HOP_LIMIT} to 2 where containers run.",
                 severity="note",
                 confidence="medium",
             )

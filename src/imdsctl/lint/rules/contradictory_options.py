@@ -32,8 +32,8 @@ def _check(_source: Source, facts: Iterable[Fact]) -> Iterator[Said]:
             yield Said(
                 place=place_of(launch, "http_tokens_enforced"),
                 message=f"{called(launch)} refuses launches that do not require tokens, and makes "
-                "launches that say nothing not require them: those fail",
-                fix="set http_tokens to required, too",
+                "launches that say nothing not require them: those fail.",
+                fix="Set http_tokens to required, too.",
             )
 
 
@@ -57,8 +57,9 @@ def _refused(launch: Launch) -> Iterator[Said]:
 def _wrong(launch: Launch, name: str, value: str, allowed: str) -> Said:
     return Said(
         place=place_of(launch, name),
-        message=f"{called(launch)} sets {name} to {value!r}, which EC2 refuses; it takes {allowed}",
-        fix=f"set it to {allowed}",
+        message=f"{called(launch)} sets {name} to {value!r}, which EC2 refuses; "
+        f"it takes {allowed}.",
+        fix=f"Set it to {allowed}.",
         confidence=certainty(launch, name),
     )
 
@@ -78,8 +79,8 @@ def _without_endpoint(launch: Launch) -> Iterator[Said]:
                 place=place_of(launch, name),
                 message=f"{called(launch)} switches the metadata service off and sets {name} to "
                 f"{value!r}: one of the two is not meant, and EC2 wants the endpoint enabled where "
-                "tokens are set",
-                fix=f"leave {name} out, or enable the endpoint with tokens required",
+                "tokens are set.",
+                fix=f"Leave {name} out, or enable the endpoint with tokens required.",
                 severity="warning",
                 confidence="medium",
             )
@@ -96,8 +97,8 @@ def _overridden(launch: Launch, template: Launch | None) -> Iterator[Said]:
         yield Said(
             place=place_of(launch, "http_tokens"),
             message=f"{called(launch)} allows IMDSv1 although its launch template {template.name} "
-            "requires tokens; the launch wins",
-            fix="leave the metadata options to the launch template",
+            "requires tokens; the launch wins.",
+            fix="Leave the metadata options to the launch template.",
         )
 
 

@@ -15,9 +15,9 @@ def _check(_source: Source, facts: Iterable[Fact]) -> Iterator[Said]:
         yield Said(
             place=place_of(launch, "http_endpoint"),
             message=f"{called(launch)} has user data and switches the metadata service off: the "
-            "instance cannot read it, nor its SSH key, and boots without either",
-            fix="enable the endpoint with tokens required, or put what the user data does into the "
-            "image",
+            "instance cannot read it, nor its SSH key, and boots without either.",
+            fix="Enable the endpoint with tokens required, or put what the user data does into the "
+            "image.",
             confidence=certainty(launch, "http_endpoint"),
         )
 

@@ -43,8 +43,8 @@ def _near(launch: Launch, *, written: bool) -> Said:
         place=place_of(launch, _OPTION),
         message=f"{called(launch)} launches hosts of containers and {said} containers behind a "
         "bridge or in a pod's own network get no answer to their token requests"
-        + ("; that may be meant, to keep pods from the node's role" if wanted else ""),
-        fix="set the hop limit to 2 if containers need the metadata service",
+        + ("; that may be meant, to keep pods from the node's role." if wanted else "."),
+        fix="Set the hop limit to 2 if containers need the metadata service.",
         severity="note" if wanted else None,
         confidence="low" if wanted else "medium" if not written else certainty(launch, _OPTION),
         edits=launch.hop_edits
@@ -57,8 +57,8 @@ def _far(launch: Launch, limit: int) -> Said:
     return Said(
         place=place_of(launch, _OPTION),
         message=f"{called(launch)} has a hop limit of {limit}: tokens travel further than any "
-        "container network needs",
-        fix="set the hop limit to 1, to 2 for containers, to 3 for overlays that route twice",
+        "container network needs.",
+        fix="Set the hop limit to 1, to 2 for containers, to 3 for overlays that route twice.",
         severity="note",
         confidence="medium",
     )

@@ -17,18 +17,18 @@ def _check(_source: Source, facts: Iterable[Fact]) -> Iterator[Said]:
         if _OPTION not in launch.options:
             yield Said(
                 place=launch.place,
-                message=f"the image of {called(launch)} is made without imds_support: an instance "
-                "of it allows IMDSv1 unless its launch or the account default says otherwise",
-                fix='set imds_support to "v2.0" if all software in it speaks IMDSv2; it cannot be '
-                "taken back for an image",
+                message=f"The image of {called(launch)} is made without imds_support: an instance "
+                "of it allows IMDSv1 unless its launch or the account default says otherwise.",
+                fix='Set imds_support to "v2.0" if all software in it speaks IMDSv2; it cannot be '
+                "taken back for an image.",
                 confidence="medium",
             )
         elif launch.options[_OPTION] not in (None, "v2.0"):
             yield Said(
                 place=place_of(launch, _OPTION),
-                message=f"the image of {called(launch)} has imds_support "
-                f"{launch.options[_OPTION]!r}, which EC2 refuses; the only value is 'v2.0'",
-                fix='set imds_support to "v2.0"',
+                message=f"The image of {called(launch)} has imds_support "
+                f"{launch.options[_OPTION]!r}, which EC2 refuses; the only value is 'v2.0'.",
+                fix='Set imds_support to "v2.0".',
                 severity="error",
             )
 

@@ -20,12 +20,12 @@ def _check(_source: Source, facts: Iterable[Fact]) -> Iterator[Said]:
 
 def _said(launch: Launch) -> Said:
     where = place_of(launch, "http_tokens")
-    fix = "require tokens in its metadata options (HttpTokens: required)"
+    fix = "Require tokens in its metadata options (HttpTokens: required)."
     if launch.inherited:
         return Said(
             place=where,
             message=f"{called(launch)} does not say whether IMDSv2 is required; "
-            f"{launch.inherited}, unless the account default says otherwise",
+            f"{launch.inherited}, unless the account default says otherwise.",
             fix=fix,
             severity="note",
             confidence="low",
@@ -34,7 +34,7 @@ def _said(launch: Launch) -> Said:
     return Said(
         place=where,
         message=f"{called(launch)} does not say whether IMDSv2 is required: the account default "
-        "decides, then the image, and if neither does, IMDSv1 is allowed",
+        "decides, then the image, and if neither does, IMDSv1 is allowed.",
         fix=fix,
         severity="note" if launch.what.startswith("amazon-") else None,
         confidence="medium",
@@ -46,16 +46,16 @@ def _unable(launch: Launch) -> Said:
     if launch.inherited:
         return Said(
             place=launch.place,
-            message=f"{called(launch)} names no launch template: {launch.inherited}",
-            fix="name a launch template whose metadata options require tokens, to be sure of it",
+            message=f"{called(launch)} names no launch template: {launch.inherited}.",
+            fix="Name a launch template whose metadata options require tokens, to be sure of it.",
             severity="note",
             confidence="low",
         )
     return Said(
         place=launch.place,
         message=f"{called(launch)} cannot say metadata options: the account default decides, then "
-        "the image, and if neither does, IMDSv1 is allowed",
-        fix="launch from a launch template whose metadata options require tokens",
+        "the image, and if neither does, IMDSv1 is allowed.",
+        fix="Launch from a launch template whose metadata options require tokens.",
         confidence="medium",
     )
 

@@ -18,8 +18,8 @@ def _check(_source: Source, facts: Iterable[Fact]) -> Iterator[Said]:
             yield Said(
                 place=place_of(launch, "http_tokens"),
                 message=f"{called(launch)}{changeable(launch, 'http_tokens')} allows IMDSv1; what "
-                "it says here counts for more than the account default and the image",
-                fix="require tokens (HttpTokens: required)",
+                "it says here counts for more than the account default and the image.",
+                fix="Require tokens (HttpTokens: required).",
                 confidence=certainty(launch, "http_tokens"),
                 edits=launch.edits,
             )
@@ -27,8 +27,8 @@ def _check(_source: Source, facts: Iterable[Fact]) -> Iterator[Said]:
             yield Said(
                 place=launch.members[_NULL],
                 message=f"{called(launch)} sets http_tokens to null, which is as if it stood not "
-                "there: the account default and the image decide, and IMDSv1 may be allowed",
-                fix="require tokens (HttpTokens: required)",
+                "there: the account default and the image decide, and IMDSv1 may be allowed.",
+                fix="Require tokens (HttpTokens: required).",
                 confidence="medium",
                 edits=launch.edits,
             )
