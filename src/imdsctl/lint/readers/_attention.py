@@ -28,7 +28,7 @@ def attention(handler: Iterable[f.Form]) -> Known:
             inner = form.body
         elif isinstance(form, f.Branch):
             inner = (*form.tests, *(one for arm in form.arms for one in arm))
-        elif isinstance(form, f.Try) or isinstance(form, f.Each):
+        elif isinstance(form, f.Try | f.Each):
             inner = form.body
         else:
             continue

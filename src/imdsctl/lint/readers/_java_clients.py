@@ -337,8 +337,9 @@ def _environment_or(_run: Pass, called: Called) -> Value:
 
 def guess(run: Pass, called: Called) -> Value | None:
     """A client that comes from elsewhere, told by the request that it is given."""
-    if called.name in {"send", "sendAsync", "execute", "newCall"}:
-        return _sent(called.name)(run, called)
+    name = called.name.rpartition(".")[2]
+    if name in {"send", "sendAsync", "execute", "newCall"}:
+        return _sent(name)(run, called)
     return None
 
 
@@ -358,8 +359,10 @@ def _calls() -> dict[str, Handler]:
         "HttpEntity": _entity, "RequestEntity": _entity, "WebClient.create": _web,
         "RestClient.create": _web, "WebClient.builder": _web, "RestClient.builder": _web,
         "WebClient": _web, "RestClient": _web,
-        "ClientBuilder.newClient": _builder("jax-client"), "ClientBuilder.newBuilder": _builder("jax-client"),
-        "Runtime.getRuntime": _builder("runtime"), "Jsoup.connect": _jsoup, "ProcessBuilder": _process, "Arrays.asList": _sequence,
+        "ClientBuilder.newClient": _builder("jax-client"),
+        "ClientBuilder.newBuilder": _builder("jax-client"),
+        "Runtime.getRuntime": _builder("runtime"), "Jsoup.connect": _jsoup,
+        "ProcessBuilder": _process, "Arrays.asList": _sequence,
         "List.of": _sequence, "ImmutableList.of": _sequence, "Map.of": _mapping,
         "ImmutableMap.of": _mapping, "Collections.singletonMap": _mapping, "HashMap": _mapping,
         "TreeMap": _mapping, "LinkedHashMap": _mapping, "LinkedMultiValueMap": _mapping,
@@ -402,9 +405,11 @@ def _methods() -> dict[str, Handler]:
         "RestTemplate.getForEntity": _rest_template("GET"),
         "RestTemplate.headForHeaders": _rest_template("HEAD"),
         "RestTemplate.put": _rest_template("PUT"), "RestTemplate.exchange": _rest_template(None),
-        "RestTemplate.execute": _rest_template(None), "RestTemplate.postForObject": _rest_template("POST"),
+        "RestTemplate.execute": _rest_template(None),
+        "RestTemplate.postForObject": _rest_template("POST"),
         "client.send": _sent("HttpClient.send"), "client.sendAsync": _sent("HttpClient.sendAsync"),
-        "client.execute": _sent("HttpClient.execute"), "client.newCall": _sent("OkHttpClient.newCall"),
+        "client.execute": _sent("HttpClient.execute"),
+        "client.newCall": _sent("OkHttpClient.newCall"),
         "request.execute": _sent_itself, "request.uri": _set_url, "request.url": _set_url,
         "request.setURI": _set_url, "request.setUri": _set_url, "request.method": _set("method"),
         "web.uri": _web_url, "web.baseUrl": _set("base"), "web.retrieve": _web_sent,

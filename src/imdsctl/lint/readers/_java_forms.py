@@ -35,7 +35,8 @@ class JavaForms(Lowering):
         "try_with_resources_statement": "tried", "resource": "resource", "switch_block": "switched",
         "block": "statements", "constructor_body": "statements", "import_declaration": "nothing",
         "package_declaration": "nothing", "annotation": "nothing", "marker_annotation": "nothing",
-        "modifiers": "nothing", "scoped_identifier": "scoped", "explicit_constructor_invocation": "nothing",
+        "modifiers": "nothing", "scoped_identifier": "scoped",
+        "explicit_constructor_invocation": "nothing",
     }  # fmt: skip
     SKIPPED: ClassVar = frozenset({
         "comment", "line_comment", "block_comment", "modifiers", "type_arguments", "dimensions",
@@ -171,7 +172,7 @@ class JavaForms(Lowering):
         ]
         fields = [one for one in inner if one.type == "field_declaration"]
         rest = [one for one in inner if one.type != "field_declaration"]
-        # A field may use a method that stands after it; functions cost nothing until they are called.
+        # A field may use a method that stands after it.
         functions = [one for one in rest if one.type == "method_declaration"]
         others = [one for one in rest if one.type != "method_declaration"]
         ordered = tuple(self.lower(one) for one in (*functions, *fields, *others))

@@ -175,7 +175,7 @@ def _opened(run: Pass, called: Called) -> Value | None:
 
 
 def _client(client: str, method: str | None, fails: Known, headers_at: int | None) -> Handler:
-    """RestClient.get(url, headers), HTTParty.get(url, headers: …), Faraday.get(url, params, headers)."""
+    """RestClient.get(url, headers), HTTParty.get(url, headers: …) and their like."""
 
     def handle(run: Pass, called: Called) -> Value:
         own = called.this.fields if isinstance(called.this, Obj) else {}
@@ -291,31 +291,32 @@ def _environment(_run: Pass, called: Called) -> Value:
 
 def guess(run: Pass, called: Called) -> Value | None:
     """A connection that comes from elsewhere: `http.request(request)`, `client.get(url)`."""
-    if called.name == "request":
+    name = called.name.rpartition(".")[2]
+    if name == "request":
         return _net_given(run, called)
     holder = called.this.name.lower() if isinstance(called.this, Ref) else ""
-    if called.name in _METHODS and any(s in holder for s in ("http", "conn", "client", "faraday")):
+    if name in _METHODS and any(s in holder for s in ("http", "conn", "client", "faraday")):
         headers: Value = Tab(dict(called.named), open=True)
         for one in called.args[1:]:
             if isinstance(one, Tab):
                 headers = Tab(dict(one.entries), open=True)
-        return run.request(
-            called.form, f"{holder}.{called.name}", called.name.upper(), called.get(0), headers
-        )
+        return run.request(called.form, f"{holder}.{name}", name.upper(), called.get(0), headers)
     return None
 
 
 def _calls() -> dict[str, Handler]:
     found: dict[str, Handler] = {
         "URI": _uri, "URI.parse": _uri, "URI.join": _uri, "URI.HTTP.build": _uri,
-        "Addressable.URI.parse": _uri, "Net.HTTP.get": _net("GET"), "Net.HTTP.get_print": _net("GET"),
+        "Addressable.URI.parse": _uri, "Net.HTTP.get": _net("GET"),
+        "Net.HTTP.get_print": _net("GET"),
         "Net.HTTP.get_response": _net("GET"), "Net.HTTP.put": _net("PUT"),
         "Net.HTTP.post": _net("POST"), "Net.HTTP.new": _net_new, "Net.HTTP.start": _net_new,
         "open": _opened, "URI.open": _opened, "OpenURI.open_uri": _opened, "Kernel.open": _opened,
         "Faraday.new": _made("Faraday"), "Excon.new": _made("Excon"),
         "RestClient.Resource.new": _made("Resource"), "HTTP.headers": _http_headers,
         "HTTP.timeout": _http_headers_none, "format": _formatted, "sprintf": _formatted,
-        "File.join": _path, "ENV.fetch": _environment, "String": _first, "Hash.new": lambda _r, _c: Tab(),
+        "File.join": _path, "ENV.fetch": _environment, "String": _first,
+        "Hash.new": lambda _r, _c: Tab(),
         "RestClient.Request.execute": _client("RestClient", None, "yes", None),
         "Typhoeus.Request.new": _client("Typhoeus", None, "no", None),
     }  # fmt: skip
@@ -331,7 +332,8 @@ def _calls() -> dict[str, Handler]:
     for name in ("system", "exec", "spawn", "shell_out", "shell_out!", "IO.popen", "Open3.capture3",
                  "Open3.capture2", "Open3.capture2e", "Open3.popen3", "Mixlib.ShellOut.new",
                  "Kernel.system", "Facter.Core.Execution.execute", "Facter.Core.Execution.exec",
-                 "Facter.Util.Resolution.exec", "Process.spawn", "execute", "run_command", "command", "code", "not_if", "only_if"):  # fmt: skip
+                 "Facter.Util.Resolution.exec", "Process.spawn", "execute", "run_command",
+                 "command", "code", "not_if", "only_if"):  # fmt: skip
         found[name] = _command
     return found
 
@@ -342,7 +344,8 @@ def _http_headers_none(_run: Pass, called: Called) -> Value:
 
 def _methods() -> dict[str, Handler]:
     found: dict[str, Handler] = {
-        "URI.open": _opened, "URI.read": _opened, "URI.to_s": lambda _r, called: _url_of(called.this),
+        "URI.open": _opened, "URI.read": _opened,
+        "URI.to_s": lambda _r, called: _url_of(called.this),
         "net.request": _net_given, "net.send_request": _net_given, "net.start": _same,
         "net.request_get": _net_method("GET"), "net.get2": _net_method("GET"),
         "net.get_response": _net_method("GET"), "net.request_put": _net_method("PUT"),
@@ -368,7 +371,8 @@ RUBY: Final = Language(
     methods=_methods(),
     guess=guess,
     status=frozenset({
-        "code", "status", "success?", "is_a?", "kind_of?", "value", "msg", "message", "response_code",
+        "code", "status", "success?", "is_a?", "kind_of?", "value", "msg", "message",
+        "response_code",
         "error!",
     }),
     aliases={"header": "headers"},
