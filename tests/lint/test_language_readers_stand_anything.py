@@ -89,7 +89,8 @@ def test_hard_texts_of_up_to_a_megabyte_come_to_an_end(kind: str, what: str) -> 
 
 CALLING = {
     "itself": "import requests\ndef f(u):\n    f(u)\n    requests.get(u)\nf('{u}')\n",
-    "one another": "import requests\ndef f(u):\n    g(u)\ndef g(u):\n    f(u)\n    requests.get(u)\nf('{u}')\n",
+    "one another": "import requests\ndef f(u):\n    g(u)\ndef g(u):\n    f(u)\n"
+    "    requests.get(u)\nf('{u}')\n",
     "twice each": "import requests\n"
     + "".join(f"def f{n}(u):\n    f{n + 1}(u)\n    f{n + 1}(u + 'a')\n" for n in range(40))
     + "def f40(u):\n    requests.get(u)\nf0('{u}')\n",

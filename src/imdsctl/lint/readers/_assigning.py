@@ -14,6 +14,7 @@ from imdsctl.lint.readers._seen import (
 from imdsctl.lint.readers._values import (
     UNKNOWN,
     Answer,
+    Hole,
     Kind,
     Nothing,
     Obj,
@@ -112,6 +113,10 @@ class Assigning(Pass):
             if isinstance(one, Answer):
                 for seen in one.seen:
                     seen.stored_in = name
+            elif isinstance(one, Str):  # token += piece
+                held = [p.answer for p in one.parts if isinstance(p, Hole) and p.answer]
+                for seen in held[0].seen if held and not one.shown("") else ():
+                    seen.stored_in = seen.stored_in or name
 
     def _put(self, target: f.Member | f.Item, of: Value, key: Value, value: Value) -> None:
         self.settings.take(target.at[0], target.at[1], target.at, key, value)

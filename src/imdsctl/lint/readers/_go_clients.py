@@ -220,12 +220,13 @@ def _resty_same(_run: Pass, called: Called) -> Value:
 
 def guess(run: Pass, called: Called) -> Value | None:
     """A client that comes from elsewhere: `c.httpClient.Do(req)`, `client.Get(url)`."""
-    if called.name.rpartition(".")[2] in {"Do", "RoundTrip"}:
+    name = called.name.rpartition(".")[2]
+    if name in {"Do", "RoundTrip"}:
         return _do(run, called)
     holder = called.this.name.lower() if isinstance(called.this, Ref) else ""
-    if called.name in {"Get", "Head"} and "client" in holder:
+    if name in {"Get", "Head"} and "client" in holder:
         return run.request(
-            called.form, f"{holder}.{called.name}", called.name.upper(), called.get(0), raises=False
+            called.form, f"{holder}.{name}", name.upper(), called.get(0), raises=False
         )
     return None
 

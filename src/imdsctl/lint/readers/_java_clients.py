@@ -337,8 +337,9 @@ def _environment_or(_run: Pass, called: Called) -> Value:
 
 def guess(run: Pass, called: Called) -> Value | None:
     """A client that comes from elsewhere, told by the request that it is given."""
-    if called.name in {"send", "sendAsync", "execute", "newCall"}:
-        return _sent(called.name)(run, called)
+    name = called.name.rpartition(".")[2]
+    if name in {"send", "sendAsync", "execute", "newCall"}:
+        return _sent(name)(run, called)
     return None
 
 

@@ -172,7 +172,7 @@ class JavaForms(Lowering):
         ]
         fields = [one for one in inner if one.type == "field_declaration"]
         rest = [one for one in inner if one.type != "field_declaration"]
-        # A field may use a method that stands after it; functions cost nothing until called.
+        # A field may use a method that stands after it.
         functions = [one for one in rest if one.type == "method_declaration"]
         others = [one for one in rest if one.type != "method_declaration"]
         ordered = tuple(self.lower(one) for one in (*functions, *fields, *others))

@@ -181,17 +181,16 @@ def _spawned(run: Pass, called: Called) -> Value:
 
 def guess(run: Pass, called: Called) -> Value | None:
     """A method of an unknown object that is called like one of an HTTP client."""
+    name = called.name.rpartition(".")[2]
     holder = called.this.name.lower() if isinstance(called.this, Ref) else ""
-    if called.name in _METHODS and any(s in holder for s in ("http", "axios", "client", "got")):
+    if name in _METHODS and any(s in holder for s in ("http", "axios", "client", "got")):
         if "mock" in holder or "nock" in holder:
             return None
-        shift = 2 if called.name in {"put", "post", "patch"} else 1
+        shift = 2 if name in {"put", "post", "patch"} else 1
         options = called.options(shift)
         named = headers_in(options)
         headers = UNKNOWN if isinstance(named, Nothing) else _opened(named)
-        return run.request(
-            called.form, f"{holder}.{called.name}", called.name.upper(), called.get(0), headers
-        )
+        return run.request(called.form, f"{holder}.{name}", name.upper(), called.get(0), headers)
     return None
 
 
@@ -227,7 +226,8 @@ def _calls() -> dict[str, Handler]:  # noqa: C901 - a table
     found["request.defaults"] = _made("request")
     found["require"] = _required
     for name in ("util.promisify", "promisify", "String", "url.parse", "encodeURI",
-                 "JSON.stringify", "Promise.resolve", "Object.freeze"):  # fmt: skip
+                 "JSON.stringify",
+                 "Promise.resolve", "Object.freeze"):  # fmt: skip
         found[name] = _first
     found["URL"] = found["url.URL"] = _url
     found["Object.assign"] = _assigned
@@ -242,6 +242,12 @@ def _calls() -> dict[str, Handler]:  # noqa: C901 - a table
         else UNKNOWN
     )
     found["Promise"] = _promise
+    return {**found, **_processes()}
+
+
+def _processes() -> dict[str, Handler]:
+    """What runs a program."""
+    found: dict[str, Handler] = {}
     for module in ("child_process", "shelljs"):
         found[f"{module}.exec"] = found[f"{module}.execSync"] = _executed
         for name in ("execFile", "execFileSync", "spawn", "spawnSync"):
@@ -284,8 +290,8 @@ JAVASCRIPT: Final = Language(
     status=frozenset({"ok", "status", "statusCode", "statusText", "statusMessage"}),
     mocks=frozenset({
         "nock", "jest.mock", "jest.fn", "jest.spyOn", "vi.mock", "vi.fn", "sinon.stub",
-        "fetchMock.mock", "fetchMock.get", "fetchMock.mockResponse", "axios-mock-adapter",
-        "MockAdapter",
+        "fetchMock.mock", "fetchMock.get", "fetchMock.mockResponse", "MockAdapter",
+        "axios-mock-adapter",
         "msw.setupServer", "setupServer", "msw/node.setupServer", "proxyquire",
     }),
     constructors=frozenset({"constructor"}),

@@ -151,10 +151,6 @@ def _setting(run: Pass, called: Called) -> Value:
     return UNKNOWN
 
 
-def _set_variable(_run: Pass, _called: Called) -> Value:
-    return UNKNOWN
-
-
 def _calls() -> dict[str, Handler]:
     found: dict[str, Handler] = {
         "invoke-restmethod": _web("Invoke-RestMethod"), "irm": _web("Invoke-RestMethod"),
@@ -167,7 +163,7 @@ def _calls() -> dict[str, Handler]:
         "net.http.httprequestmessage.new": _message, "a program": _program, "uri": _first,
         "uri.new": _first, "join-path": _joined, "write-output": _first, "convertfrom-json": _first,
         "set-item": _setting, "new-item": _setting, "setx": _setting, "setx.exe": _setting,
-        "set-variable": _set_variable, "string.format": _formatted,
+        "string.format": _formatted,
     }  # fmt: skip
     for name in (
         "generic.dictionary",

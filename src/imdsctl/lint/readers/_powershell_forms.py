@@ -54,7 +54,7 @@ class PowershellForms(Lowering):
 
     def variable(self, node: Node) -> f.Form:
         """`$name`, `${name}`, `$env:NAME`, `$script:name`."""
-        name = self.text(node).lstrip("$@").strip("{}")
+        name = self.text(node).strip().lstrip("$@").strip("{}")
         if name.lower().startswith("env:"):
             return f.Member(span(node), f.Name(span(node), "env"), name[4:])
         name = _SCOPE.sub("", name).lower()
@@ -96,8 +96,13 @@ class PowershellForms(Lowering):
         if here and data[at : at + 1] == b"\n":
             at += 1
         end = max(at, node.end_byte - cut)
+        if here and data[end - 1 : end] == b"\n":
+            end = max(at, end - 1)
         for child in self.children(node):
-            parts += self._piece(data, at, child.start_byte)
+            # In here-strings the grammar takes the white space before a variable to it.
+            written = self.text(child)
+            lead = len(written) - len(written.lstrip())
+            parts += self._piece(data, at, child.start_byte + lead)
             parts.append(self.lower(child))
             at = child.end_byte
         parts += self._piece(data, at, end)

@@ -48,7 +48,7 @@ class Settings:
             self._found[start, constant, shown] = Setting(place=place, name=constant, value=shown)
 
     def call(self, called: Called) -> None:
-        """Note a call that sets one: os.putenv, System.setProperty."""
+        """Note a call that sets one: os.putenv, System.setProperty and the like."""
         name = called.name.rpartition(".")[2].lower()
         if name in _SETTERS and len(called.args) >= 2:  # noqa: PLR2004 - name and value
             at = called.form.at

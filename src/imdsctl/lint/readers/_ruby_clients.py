@@ -175,7 +175,7 @@ def _opened(run: Pass, called: Called) -> Value | None:
 
 
 def _client(client: str, method: str | None, fails: Known, headers_at: int | None) -> Handler:
-    """RestClient.get(url, headers), HTTParty.get(url, headers: …), Faraday.get(url, …, headers)."""
+    """RestClient.get(url, headers), HTTParty.get(url, headers: …) and their like."""
 
     def handle(run: Pass, called: Called) -> Value:
         own = called.this.fields if isinstance(called.this, Obj) else {}
@@ -291,17 +291,16 @@ def _environment(_run: Pass, called: Called) -> Value:
 
 def guess(run: Pass, called: Called) -> Value | None:
     """A connection that comes from elsewhere: `http.request(request)`, `client.get(url)`."""
-    if called.name == "request":
+    name = called.name.rpartition(".")[2]
+    if name == "request":
         return _net_given(run, called)
     holder = called.this.name.lower() if isinstance(called.this, Ref) else ""
-    if called.name in _METHODS and any(s in holder for s in ("http", "conn", "client", "faraday")):
+    if name in _METHODS and any(s in holder for s in ("http", "conn", "client", "faraday")):
         headers: Value = Tab(dict(called.named), open=True)
         for one in called.args[1:]:
             if isinstance(one, Tab):
                 headers = Tab(dict(one.entries), open=True)
-        return run.request(
-            called.form, f"{holder}.{called.name}", called.name.upper(), called.get(0), headers
-        )
+        return run.request(called.form, f"{holder}.{name}", name.upper(), called.get(0), headers)
     return None
 
 
@@ -333,8 +332,8 @@ def _calls() -> dict[str, Handler]:
     for name in ("system", "exec", "spawn", "shell_out", "shell_out!", "IO.popen", "Open3.capture3",
                  "Open3.capture2", "Open3.capture2e", "Open3.popen3", "Mixlib.ShellOut.new",
                  "Kernel.system", "Facter.Core.Execution.execute", "Facter.Core.Execution.exec",
-                 "Facter.Util.Resolution.exec", "Process.spawn", "execute",
-                 "run_command"):  # fmt: skip
+                 "Facter.Util.Resolution.exec", "Process.spawn", "execute", "run_command",
+                 "command", "code", "not_if", "only_if"):  # fmt: skip
         found[name] = _command
     return found
 

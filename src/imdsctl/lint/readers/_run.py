@@ -127,7 +127,7 @@ class Run(Calling):
             if key is None:
                 _known_methods.merge(table, value)
                 continue
-            named = text(key.name) if isinstance(key, f.Name) else self.evaluate(key, scope)
+            named = self.evaluate(key, scope)
             _known_methods.put(table, named, value)
             self.settings.take(key.at[0], form.at[1], inner.at, named, value)
         return table
@@ -231,7 +231,7 @@ class Run(Calling):
         start = len(self.seen)
         value = self.all(form.body, scope)
         asked = self.seen[start:]
-        with_token = any(one.is_token_request or one.token == "yes" for one in asked)  # noqa: S105 - a verdict, no token
+        with_token = any(one.is_token_request or one.token == "yes" for one in asked)  # noqa: S105
         if form.handlers:
             self._catches.pop()
         self._fallback += with_token
