@@ -198,7 +198,7 @@ def _opened(headers: Value) -> Value:
     return Tab(dict(headers.entries), open=True) if isinstance(headers, Tab) else headers
 
 
-def _calls() -> dict[str, Handler]:  # noqa: C901 - a table
+def _calls() -> dict[str, Handler]:
     found: dict[str, Handler] = {}
     fetch = _client("fetch", None, fails="no", bypasses="yes")
     for name in ("fetch", "node-fetch", "cross-fetch", "isomorphic-fetch", "undici.fetch",
