@@ -1,18 +1,15 @@
 """How many files `imdsctl lint` reads in a second: 10,000 of all kinds, made from the corpora.
 
-Printed as files a second, with one process and with one a processor. The templates among them can
-be read by checkov in the same run, where it is installed (`CHECKOV=path/to/checkov`): the same
-files, one process each, its start included as lint's is.
+Printed as files a second, with one process and with one a processor, of the whole command. How fast
+templates are read beside Checkov: `lint_templates.py`.
 """
 
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 from imdsctl.lint.kinds import kind_of
@@ -21,7 +18,6 @@ from imdsctl.lint.rulebook import every_reader, every_rule
 ROOT = Path(__file__).parents[1]
 CORPUS = ROOT / "tests" / "lint" / "corpus"
 FILES = 10_000
-TEMPLATES = {"terraform", "terraform-json", "cloudformation", "yaml", "json"}
 
 
 def seeds() -> list[tuple[Path, bytes]]:
@@ -63,13 +59,6 @@ def timed(*words: str) -> float:
     return time.perf_counter() - started
 
 
-def templates(folder: Path) -> Iterator[Path]:
-
-    for path in folder.rglob("*"):
-        if path.is_file() and kind_of(str(path), "") in TEMPLATES:
-            yield path
-
-
 def main() -> None:
     imdsctl = str(Path(sys.executable).parent / "imdsctl")
     with tempfile.TemporaryDirectory() as name:
@@ -82,30 +71,6 @@ def main() -> None:
             seconds = timed(imdsctl, "lint", name, "--jobs", str(processes), "-o", "json")
             rate = f"{FILES / seconds:8,.0f} files/s  {seconds:6.1f} s"
             print(f"imdsctl lint, {processes} process(es): {rate}")
-        compare(imdsctl, folder)
-
-
-def compare(imdsctl: str, folder: Path) -> None:
-    """The templates alone, beside checkov."""
-    checkov = os.environ.get("CHECKOV") or shutil.which("checkov")
-    some = folder / "templates"
-    number = 0
-    for path in list(templates(folder)):
-        target = some / path.relative_to(folder)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(path, target)
-        number += 1
-    if not number:
-        print("no templates in the corpora")
-        return
-    seconds = timed(imdsctl, "lint", str(some), "--jobs", "1", "-o", "json")
-    print(f"templates, imdsctl lint: {number / seconds:8,.0f} files/s  {seconds:6.1f} s")
-    if checkov is None:
-        print("templates, checkov: not installed (CHECKOV=path)")
-        return
-    words = (checkov, "-d", str(some), "--quiet", "--compact", "--check", "CKV_AWS_79,CKV_AWS_341")
-    seconds = timed(*words)
-    print(f"templates, checkov:      {number / seconds:8,.0f} files/s  {seconds:6.1f} s")
 
 
 if __name__ == "__main__":
