@@ -114,6 +114,7 @@ _CLUSTERS_TOO: Final = Scope(("arn:{p}:eks:*:*:cluster/*", "arn:{p}:eks:*:*:node
 _ENVIRONMENTS: Final = Scope(("arn:{p}:elasticbeanstalk:*:*:environment/*/*",))
 _TEMPLATES: Final = Scope(("arn:{p}:ec2:*:*:launch-template/*",))
 _SCOPES: Final[dict[str, Scope]] = {
+    "ec2:DescribeInstanceAttribute": Scope(("arn:{p}:ec2:*:*:instance/*",)),
     "ec2:ModifyInstanceMetadataOptions": Scope(("arn:{p}:ec2:*:*:instance/*",)),
     "ec2:CreateLaunchTemplate": _TEMPLATES,
     "ec2:CreateLaunchTemplateVersion": _TEMPLATES,
