@@ -30,6 +30,15 @@ LEFT_OUT = {"test", "site-packages", "idlelib", "lib2to3", "tkinter", "ensurepip
 SECONDS = 900
 
 
+def mirror() -> str:
+    """Where this machine's apt gets Debian from."""
+    words = ["apt-get", "indextargets", "--format", "$(REPO_URI)"]
+    words += ["Created-By: Packages", "Component: main"]
+    listed = subprocess.run(words, check=True, capture_output=True, text=True).stdout.split()
+    found = [uri for uri in listed if uri.rstrip("/").endswith("/debian")]
+    return found[0] if found else sys.exit("apt knows no source of Debian here, for its kernels")
+
+
 def kernel_package(release: str) -> Path:
     """The newest kernel for clouds of a Debian release, unpacked."""
     folder = KEPT / release
@@ -39,7 +48,7 @@ def kernel_package(release: str) -> Path:
             (folder / one).mkdir(parents=True)
         source = folder / "sources.list"
         keys = "/usr/share/keyrings/debian-archive-keyring.gpg"
-        text = f"deb [signed-by={keys}] http://deb.debian.org/debian {release} main\n"
+        text = f"deb [signed-by={keys}] {mirror()} {release} main\n"
         source.write_text(text)
         options = ["-o", f"Dir::Etc::sourcelist={source}", "-o", "Dir::Etc::sourceparts=-",
                    "-o", f"Dir::State::lists={folder}/lists", "-o", f"Dir::Cache={folder}/cache",
