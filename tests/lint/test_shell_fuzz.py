@@ -26,6 +26,7 @@ PIECES = [
     "$@", "${A[@]}", "http://169.254.169.254/", "RUN ", "- ", "[", "#cloud-config\n",
     "ExecStart=", "%", "\r\n", "\ud800", "Content-Type: multipart/mixed; boundary=x\n\n--x\n",
     "\x1f\x8b", "${!x}", "((", "/dev/tcp/",
+    "{\U0010ffff", "{1..\U0010ffff", "{9\U000f0000",
 ]  # fmt: skip
 LONGEST_SECONDS = 5
 

@@ -24,7 +24,7 @@ from imdsctl.lint.ignore import RULES
 from imdsctl.lint.kinds import kind_of
 from imdsctl.lint.result import NotRead, Report
 from imdsctl.lint.rulebook import every_reader, every_rule
-from imdsctl.lint.run import Job, Selection, context_for, jobs_of, judged, known_rules, read, run
+from imdsctl.lint.run import Job, Selection, jobs_of, judged_apart, known_rules, read, run
 from imdsctl.lint.text import LARGEST, decoded
 from imdsctl.lint.userdata import Held, held
 from imdsctl.lint.userdata import looked_at as look_at_user_data
@@ -257,7 +257,7 @@ def _from_stdin(selection: Selection, as_: str | None) -> Report:
         return Report(
             not_read=[NotRead(path=name, why="of no kind that lint reads: name it with --as NAME")]
         )
-    return judged(name, text, kind, selection)
+    return judged_apart(name, text, kind, selection)
 
 
 def _targets(files: Sequence[Job], paths: Sequence[str], as_: str | None) -> list[Target]:
@@ -270,13 +270,13 @@ def _targets(files: Sequence[Job], paths: Sequence[str], as_: str | None) -> lis
             continue  # said in the report
         if not isinstance(found, Report):
             kind, text = found
-            targets.append(Target(job.path, kind, text, context_for(job, kind, text.text)))
+            targets.append(Target(job.path, kind, text))
     if _STDIN in paths and (text_ := _stdin()) is not None:
         name = as_ or _STDIN
         kind_ = kind_of(name, text_[:4096])
         body = decoded(text_.encode("utf-8", "surrogatepass"))
         if kind_ in every_reader() and kind_ and body:
-            targets.append(Target(name, kind_, body, {}))
+            targets.append(Target(name, kind_, body, beside=False))
     return targets
 
 

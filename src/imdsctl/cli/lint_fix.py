@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -9,18 +10,19 @@ from imdsctl.cli.screen import Screen, count
 from imdsctl.lint.baseline import replace
 from imdsctl.lint.fixes import Mended, mended, patch
 from imdsctl.lint.masking import masked
-from imdsctl.lint.run import Selection
+from imdsctl.lint.run import Selection, context_for
+from imdsctl.lint.shelter import sheltered
 from imdsctl.lint.text import Decoded
 from imdsctl.model.diagnostics import RefusedError, UsageError
 
 
 class Target(NamedTuple):
-    """A file as it was read."""
+    """A file as it was read, or a text that has no files beside it."""
 
     path: str
     kind: str
     text: Decoded
-    context: dict[str, str]
+    beside: bool = True
 
 
 def mend(
@@ -40,9 +42,9 @@ def mend(
     """
     marks = frozenset(old)
     changed = []
-    for one in targets:
-        after = mended(one.path, one.text.text, one.kind, selection, one.context, marks)
-        if after.text != one.text.text:
+    work = partial(_mended, selection=selection, old=marks)
+    for one, after in zip(targets, sheltered(work, targets), strict=True):
+        if after is not None:  # what has a parser crash is said where findings are
             changed.append((one, after))
     for one, after in changed:
         _show(screen, patch(one.path, one.text.text, after.text), whole=not apply)
@@ -58,6 +60,13 @@ def mend(
         _confirm(screen, said)
     _write(changed)
     screen.note(f"mended {said}")
+
+
+def _mended(one: Target, *, selection: Selection, old: frozenset[str]) -> Mended | None:
+    text = one.text.text
+    context = context_for(one.path, one.kind, text) if one.beside else {}
+    after = mended(one.path, text, one.kind, selection, context, old)
+    return after if after.text != text else None
 
 
 def _show(screen: Screen, text: str, *, whole: bool) -> None:

@@ -77,11 +77,9 @@ def _of_sourced(path: str, text: str, read: Read, depth: int, seen: set[str]) ->
 
 def _nodes(text: str) -> "Iterator[Node]":
     """Every node of a shell script's tree, in the script's order."""
-    import tree_sitter_bash  # noqa: PLC0415 - only where a script sources another
-    from tree_sitter import Language, Parser  # noqa: PLC0415
+    from imdsctl.lint.readers._shell_script import tree  # noqa: PLC0415 - where it is needed
 
-    data = text.encode("utf-8", "surrogatepass")
-    pending = [Parser(Language(tree_sitter_bash.language())).parse(data).root_node]
+    pending = [tree(text.encode("utf-8", "surrogatepass")).root_node]
     while pending:
         node = pending.pop()
         yield node

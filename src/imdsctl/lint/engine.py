@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from imdsctl.lint.facts import Fact, Unparsed
 from imdsctl.lint.finding import Finding
 from imdsctl.lint.rulebook import every_reader, every_rule
-from imdsctl.lint.source import Source
+from imdsctl.lint.source import Source, TookTooLong
 
 _DEEPEST = 8
 """Texts within texts: user data in a template in a script is three."""
@@ -57,8 +57,12 @@ def unfolded(source: Source, depth: int = 0) -> Iterator[tuple[Source, list[Fact
     facts: list[Fact] = []
     embedded: list[Source] = []
     for reader in every_reader().get(source.kind, ()):
-        for found in reader(source):
-            (embedded if isinstance(found, Source) else facts).append(found)  # type: ignore[arg-type]
+        try:
+            for found in reader(source):
+                (embedded if isinstance(found, Source) else facts).append(found)  # type: ignore[arg-type]
+        except TookTooLong:
+            why = "its parser took too long; not all of it was read"
+            facts.append(Unparsed(place=source.place(0, 1), why=why))
     yield source, facts
     if depth < _DEEPEST:
         for inner in embedded:

@@ -1,12 +1,10 @@
 """Many files looked at: read, judged, what was ignored taken out; over several processes."""
 
-import multiprocessing
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -19,6 +17,7 @@ from imdsctl.lint.kinds import kind_of
 from imdsctl.lint.masking import masked
 from imdsctl.lint.result import NotRead, Report, Shown, in_order
 from imdsctl.lint.rulebook import every_reader, every_rule
+from imdsctl.lint.shelter import CRASHED, sheltered
 from imdsctl.lint.source import Source
 from imdsctl.lint.text import Decoded, decoded, largest, made_by_a_program
 
@@ -115,14 +114,13 @@ def run(
     """
     report = Report()
     count = min(processes or os.cpu_count() or 1, len(jobs) // _CHUNK)
-    if count > 1 and (processes or len(jobs) >= _WORTH_PROCESSES):
-        parts = _in_processes(jobs, selection, count)
-    else:
-        parts = ((1, looked_at(job, selection)) for job in jobs)
+    several = count > 1 and (processes or len(jobs) >= _WORTH_PROCESSES)
+    chunks = [jobs[n : n + _CHUNK] for n in range(0, len(jobs), _CHUNK)]
+    work = partial(_chunk, selection=selection)
     done = 0
-    for number, part in parts:
-        report.add(part)
-        done += number
+    for chunk, part in zip(chunks, sheltered(work, chunks, count if several else 1), strict=True):
+        report.add(part if part is not None else _one_by_one(chunk, selection))
+        done += len(chunk)
         if progress is not None:
             progress(done)
     report.findings = in_order(report.findings)
@@ -130,24 +128,14 @@ def run(
     return report
 
 
-def _in_processes(
-    jobs: Sequence[Job], selection: Selection, count: int
-) -> Iterator[tuple[int, Report]]:
-    chunks = [jobs[n : n + _CHUNK] for n in range(0, len(jobs), _CHUNK)]
-    # Spawned, not forked: whoever calls this may have threads.
-    executor = ProcessPoolExecutor(count, mp_context=multiprocessing.get_context("spawn"))
-    try:
-        futures: list[Future[Report]] = [
-            executor.submit(_chunk, chunk, selection) for chunk in chunks
-        ]
-        for chunk, future in zip(chunks, futures, strict=True):
-            try:
-                yield len(chunk), future.result()
-            except BrokenProcessPool:
-                lost = "a process that read it, or another file, ended; try it alone"
-                yield len(chunk), Report(not_read=[NotRead(path=j.path, why=lost) for j in chunk])
-    finally:
-        executor.shutdown(wait=True, cancel_futures=True)
+def _one_by_one(jobs: Sequence[Job], selection: Selection) -> Report:
+    """Files of which one ends the process: the others, and a word about it."""
+    report = Report()
+    for job, part in zip(
+        jobs, sheltered(partial(looked_at, selection=selection), jobs), strict=True
+    ):
+        report.add(part or Report(files=1, not_read=[NotRead(path=job.path, why=CRASHED)]))
+    return report
 
 
 def _chunk(jobs: Sequence[Job], selection: Selection) -> Report:
@@ -224,6 +212,13 @@ def judged(
     return report
 
 
+def judged_apart(path: str, text: str, kind: str, selection: Selection) -> Report:
+    """The same, with its parsers in another process: a crash is said, and ends nothing else."""
+    work = partial(judged, kind=kind, selection=selection, text=text)
+    (report,) = sheltered(work, [path])
+    return report or Report(files=1, not_read=[NotRead(path=path, why=CRASHED)])
+
+
 def chosen(
     path: str,
     text: str,
@@ -257,9 +252,9 @@ def _context(path: str, kind: str, text: str) -> dict[str, str]:
         return {}
 
 
-def context_for(job: Job, kind: str, text: str) -> dict[str, str]:
+def context_for(path: str, kind: str, text: str) -> dict[str, str]:
     """What a file knows from those beside it."""
-    return _context(job.path, kind, text)
+    return _context(path, kind, text)
 
 
 def _neighbour(path: str) -> str | None:

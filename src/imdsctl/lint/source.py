@@ -8,6 +8,10 @@ from functools import cached_property
 from imdsctl.lint.facts import Place
 
 
+class TookTooLong(Exception):  # noqa: N818 - said of the parser
+    """A parser does not come to an end with a text."""
+
+
 @dataclass(frozen=True)
 class Source:
     """A text and what kind of text it is.

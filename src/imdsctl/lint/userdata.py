@@ -7,7 +7,7 @@ import zlib
 from typing import Final, NamedTuple
 
 from imdsctl.lint.result import NotRead, Report
-from imdsctl.lint.run import Selection, judged
+from imdsctl.lint.run import Selection, judged_apart
 from imdsctl.lint.text import LARGEST, decoded
 from imdsctl.model.diagnostics import UsageError
 from imdsctl.model.evidence import Cell, Unreadable
@@ -58,7 +58,7 @@ def looked_at(fleet: Fleet, cell: Cell, what: Held, selection: Selection) -> Rep
     text = unpacked(data)
     if text is None:
         return Report(not_read=[NotRead(path=what.path, why="its user data is no text")])
-    return judged(what.path, text, "user-data", selection)
+    return judged_apart(what.path, text, "user-data", selection)
 
 
 def unpacked(data: bytes) -> str | None:

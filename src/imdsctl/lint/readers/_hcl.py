@@ -11,9 +11,10 @@ from functools import cache
 from typing import Final
 
 import tree_sitter_hcl
-from tree_sitter import Language, Node, Parser, Tree
+from tree_sitter import Language, Node, Tree
 
 from imdsctl.lint.readers import _tree
+from imdsctl.lint.readers._parsing import parsed
 
 _DEEPEST: Final = 60
 """Blocks within blocks; real ones are five deep."""
@@ -61,7 +62,7 @@ def _language() -> Language:
 
 def parse(data: bytes) -> Tree:
     """The syntax tree of a text in native syntax."""
-    return Parser(_language()).parse(data)
+    return parsed(data, _language())
 
 
 def body(root: Node, depth: int = 0) -> Block:

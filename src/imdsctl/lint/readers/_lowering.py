@@ -1,23 +1,22 @@
 """From a parser's tree to forms: what every language's lowering shares."""
 
 import re
-import time
 from collections.abc import Callable, Iterator
-from typing import Any, ClassVar, Final
+from typing import ClassVar, Final
 
 from tree_sitter import Language as Grammar
-from tree_sitter import Node, Parser, Tree
+from tree_sitter import Node
 
 from imdsctl.lint.facts import Fact, Unparsed
 from imdsctl.lint.readers import _forms as f
 from imdsctl.lint.readers import _imds_url
 from imdsctl.lint.readers._language import Language
+from imdsctl.lint.readers._parsing import parsed
 from imdsctl.lint.readers._run import Run
 from imdsctl.lint.readers._seen import Seen, facts
 from imdsctl.lint.source import Source
 
 _DEEPEST: Final = 150
-_LONGEST: Final = 5.0
 _ESCAPE: Final = re.compile(
     r"\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|u\{([0-9a-fA-F]{1,6})\}|(\r?\n)|(.))", re.DOTALL
 )
@@ -176,24 +175,6 @@ def unescaped(written: str) -> str:
     return _ESCAPE.sub(one, written)
 
 
-def parsed(source: Source, grammar: Grammar) -> Tree | None:
-    """The text's tree, None if the parser does not come to an end with it."""
-    until = time.monotonic() + _LONGEST
-
-    def going_on(_offset: int, _has_error: bool) -> bool:  # noqa: FBT001 - tree-sitter's call
-        return time.monotonic() > until
-
-    data = source.data
-
-    def piece(offset: int, _point: Any) -> bytes:
-        return data[offset : offset + 4_096]
-
-    try:
-        return Parser(grammar).parse(piece, progress_callback=going_on)
-    except ValueError:
-        return None
-
-
 def gone_through(
     source: Source,
     grammar: Grammar,
@@ -212,10 +193,7 @@ def gone_through(
     """
     if _TEST.search(source.path) or not _imds_url.concerns(source.text):
         return
-    tree = parsed(source, grammar)
-    if tree is None:
-        yield Unparsed(place=source.place(0, 1), why="the parser took too long; nothing was read")
-        return
+    tree = parsed(source.data, grammar)
     lowered = lowering(source)
     run = Run(source, language)
     run.program(lowered.program(tree.root_node), frozenset(lowered.mentioned))

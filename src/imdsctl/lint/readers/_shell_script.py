@@ -5,9 +5,10 @@ from functools import cached_property
 from typing import Final
 
 import tree_sitter_bash
-from tree_sitter import Language, Node, Parser
+from tree_sitter import Language, Node, Tree
 
 from imdsctl.lint.facts import Place
+from imdsctl.lint.readers._parsing import parsed, safe_for_bash
 from imdsctl.lint.source import Source
 
 _LANGUAGE: Final = Language(tree_sitter_bash.language())
@@ -17,6 +18,11 @@ _DIRECTIVE: Final = re.compile(
 )
 # Terraform's `$${NAME}` is the shell's `${NAME}`; `${NAME-}` says that in as many characters.
 _ESCAPED: Final = re.compile(rb"\$\$\{([A-Za-z_]\w*(?:\[[@*]\])?)\}")
+
+
+def tree(data: bytes) -> Tree:
+    """The tree of a script's bytes."""
+    return parsed(safe_for_bash(data), _LANGUAGE)
 
 
 class Script:
@@ -30,7 +36,7 @@ class Script:
         if b"$${" in data:
             data = _ESCAPED.sub(lambda found: b"${" + found[1] + b"-}", data)
         self.data = data
-        self.root = Parser(_LANGUAGE).parse(data).root_node
+        self.root = tree(data).root_node
 
     def text(self, node: Node) -> str:
         """The text of a node, as it stands in the script."""

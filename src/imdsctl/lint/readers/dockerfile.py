@@ -14,10 +14,11 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 import tree_sitter_dockerfile
-from tree_sitter import Language, Node, Parser
+from tree_sitter import Language, Node
 
 from imdsctl.lint.facts import Fact, Setting
 from imdsctl.lint.readers._metadata_url import mentions
+from imdsctl.lint.readers._parsing import parsed
 from imdsctl.lint.readers._settings import is_setting
 from imdsctl.lint.readers._shell_pieces import kind_of_file
 from imdsctl.lint.source import Source
@@ -163,7 +164,7 @@ def _embedded(source: Source, kind: str, start: int, text: str, inside: str) -> 
 def _pairs(one: _Instruction) -> Iterator[tuple[str, str]]:
     """Names and values of ENV and ARG."""
     data = one.text.strip().encode("utf-8", "surrogatepass")
-    pairs = list(_found(Parser(_LANGUAGE).parse(data + b"\n").root_node))
+    pairs = list(_found(parsed(data + b"\n", _LANGUAGE).root_node))
     if not pairs and one.name == "ENV":
         # The old form, `ENV NAME all of the rest`.
         words = one.text.split(None, 2)

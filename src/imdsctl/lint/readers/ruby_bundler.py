@@ -5,11 +5,12 @@ from collections.abc import Iterator
 from typing import Final
 
 import tree_sitter_ruby
-from tree_sitter import Language, Node, Parser
+from tree_sitter import Language, Node
 
 from imdsctl.lint.facts import Fact
 from imdsctl.lint.readers import _ranges
 from imdsctl.lint.readers._found import dependency, lines
+from imdsctl.lint.readers._parsing import parsed
 from imdsctl.lint.source import Source
 
 KINDS: Final = ("gemfile", "gemspec", "gemfile-lock")
@@ -27,7 +28,7 @@ def read(source: Source) -> Iterator[Fact]:
     if source.kind == "gemfile-lock":
         yield from _lock(source)
         return
-    tree = Parser(_RUBY).parse(source.data)
+    tree = parsed(source.data, _RUBY)
     pending = [tree.root_node]
     while pending:
         node = pending.pop()
