@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 
 from imdsctl.lint.facts import Fact, Unparsed
-from imdsctl.lint.readers import _calls, _folder, _hcl, _resources, _scripts, _tree
+from imdsctl.lint.readers import _calls, _folder, _hcl, _http_data, _resources, _scripts, _tree
 from imdsctl.lint.readers._module import Module
 from imdsctl.lint.source import Source
 
@@ -42,4 +42,6 @@ def read(source: Source) -> Iterator[Fact | Source]:
             yield from _resources.launches(source, module, block)
         elif block.type == "module":
             yield from _calls.launches(source, module, block)
+        elif block.type == "data":
+            yield from _http_data.requests(source, module, block)
     yield from _scripts.read(source, module, tree)
