@@ -87,6 +87,16 @@ def of_word(script: Script, word: Word) -> Piece | None:
     return Piece(text, script.line(node), 0 if "\n" in text else column, expanded)
 
 
+def filled_in(word: Word) -> str:
+    """A word with the values of its variables; `${NAME}` for one that is not known.
+
+    Empty where a part has no name by which it could be known again.
+    """
+    if not all(hole.name.isidentifier() for hole in word.holes):
+        return ""
+    return "".join(part if isinstance(part, str) else f"${{{part.name}}}" for part in word.parts)
+
+
 def embedded(source: Source, piece: Piece, kind: str, inside: str, values: Values) -> Source:
     """A piece as a Source, with what is known of the variables that stand in it."""
     found = source.embedded(kind, piece.text, piece.line, inside, piece.indent)
