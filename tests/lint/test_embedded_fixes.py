@@ -12,8 +12,10 @@ import pytest
 import yaml
 
 import imdsctl
+from imdsctl.lint.engine import look
 from imdsctl.lint.fixes import Mended, mended
 from imdsctl.lint.run import Selection
+from imdsctl.lint.source import Source
 
 URL = "http://169.254.169.254/latest/meta-data"
 FETCH = (
@@ -148,3 +150,28 @@ def test_the_new_lines_stand_behind_the_margin_of_their_script() -> None:
 )  # fmt: skip
 def test_what_another_reader_changes_first_is_left_alone(name: str, kind: str, text: str) -> None:
     assert fixed(name, text, kind).text == text
+
+
+@pytest.mark.parametrize("program", ["curl -sf", "wget -qO-"])
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [
+        ("dockerfile", "FROM a\nRUN {} > /etc/mac\n"),
+        ("systemd", "[Service]\nExecStart=/bin/sh -c '{}'\n"),
+        ("cron", "* * * * * root {}\n"),
+    ],
+    ids=["dockerfile", "unit", "crontab"],
+)
+def test_where_no_fix_can_be_made_the_command_that_is_named_works(
+    program: str, kind: str, text: str
+) -> None:
+    call = f"{program} {URL}/mac"
+    (finding,) = look(Source("a", kind, text.format(call)))
+    command = finding.fix.partition("In one command that a shell reads: ")[2]
+    name, _, options = program.partition(" ")
+
+    assert not finding.edits
+    assert command.startswith(f"{name} ")
+    now = command.replace("…", f"{options} {URL}/mac")
+    before, after = ran((call, "optional"), (now, "required"))
+    assert (after["code"], after["out"], after["v1"]) == (0, before["out"], 0)
