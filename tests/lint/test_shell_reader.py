@@ -333,3 +333,17 @@ def test_a_script_within_a_file_is_fixed_only_where_it_stands_as_it_is(
     (finding,) = look(Source("a", kind, text))
 
     assert bool(finding.edits) is fixed
+
+
+def test_a_token_that_is_asked_for_within_a_header_is_not_the_variables_value() -> None:
+    header = f"X-aws-ec2-metadata-token: $(curl -s -X PUT {HOST}/latest/api/token)"
+    text = f'ID=$(curl -sf -H "{header}" {HOST}/latest/)'
+
+    assert [(one.method, one.stored_in) for one in requests(text)] == [("PUT", ""), ("GET", "ID")]
+
+
+def test_a_script_that_tee_writes_is_not_called_by_where_its_echo_goes() -> None:
+    text = f"tee /opt/tag.sh >/dev/null <<'EOF'\n#!/bin/sh\ncurl -s {HOST}/latest/\nEOF\n"
+    (finding,) = look(Source("a", "shell", text))
+
+    assert finding.inside == "tag.sh that it writes"

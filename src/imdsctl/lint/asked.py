@@ -27,3 +27,21 @@ def shown(request: Request) -> str:
 def confidence(request: Request) -> Confidence:
     """How sure it is that the request goes to the metadata service at all."""
     return "high" if request.host else "medium"
+
+
+def how_to_ask(request: Request) -> str:
+    """What to write instead of a call without a token; a command where that is known exactly."""
+    base = f"http://[{request.host}]" if ":" in request.host else f"http://{request.host}"
+    url = f"{base}/latest/api/token"
+    header, lifetime = "X-aws-ec2-metadata-token", "X-aws-ec2-metadata-token-ttl-seconds: 21600"
+    if not request.host or request.edits:
+        return HOW_TO_ASK
+    if request.client == "curl":
+        token = f'$(curl -sf -X PUT -H "{lifetime}" {url})'
+        return f'{HOW_TO_ASK} In one command that a shell reads: curl -H "{header}: {token}" …'
+    if request.client == "wget":
+        token = f'$(wget -qO- --method=PUT --header "{lifetime}" {url})'
+        return (
+            f'{HOW_TO_ASK} In one command that a shell reads: wget --header "{header}: {token}" …'
+        )
+    return HOW_TO_ASK

@@ -193,21 +193,21 @@ def _moved(file: _Rows, source: Source, own: _Rows, edit: Edit) -> Edit | None:
     if last >= len(lines):
         return None
     rows, inner_rows = file.texts, own.texts
-    margins = set()
     for row in range(first, last + 1):
+        if row in source.loose:
+            return None
         number = lines[row] - 1
         if row > first and number != lines[row - 1]:
             return None  # the file's lines do not follow each other
         # The last line may go on in the file, as a string's closing quote does.
-        line = rows[number]
-        if not line[source.indent :].startswith(inner_rows[row]) or len(line) < source.indent:
+        line, cut = rows[number], source.margin(row)
+        if not line[cut:].startswith(inner_rows[row]) or len(line) < cut:
             return None
-        margins.add(line[: source.indent])
     new = edit.text
     if "\n" in new:
-        margin = margins.pop()
+        margin = rows[lines[first] - 1][: source.margin(first)]
         whole = all(
-            rows[lines[row] - 1][source.indent :] == inner_rows[row]
+            rows[lines[row] - 1][source.margin(row) :] == inner_rows[row]
             for row in range(first, last + 1)
         )
         if margin.strip() or not whole:
@@ -218,12 +218,12 @@ def _moved(file: _Rows, source: Source, own: _Rows, edit: Edit) -> Edit | None:
             new = new[: len(new) - len(margin)]
             new = new if edit.start != inner[first] else margin + new
             at = starts[lines[first] - 1] + (
-                0 if edit.start == inner[first] else source.indent + edit.start - inner[first]
+                0 if edit.start == inner[first] else len(margin) + edit.start - inner[first]
             )
             return Edit(start=at, end=starts[lines[last] - 1], text=new)
     return Edit(
-        start=starts[lines[first] - 1] + source.indent + edit.start - inner[first],
-        end=starts[lines[last] - 1] + source.indent + edit.end - inner[last],
+        start=starts[lines[first] - 1] + source.margin(first) + edit.start - inner[first],
+        end=starts[lines[last] - 1] + source.margin(last) + edit.end - inner[last],
         text=new,
     )
 

@@ -24,6 +24,10 @@ class Source:
         lines: for each line of the text (from 0) the line of the file (from 1) that it comes from;
             None where the text is the file.
         indent: characters that were cut off the beginning of each line (a heredoc's indentation).
+        indents: the same line by line, where it differs; empty elsewhere.
+        loose: lines (from 0) that stand in the file in another notation, so that no edit fits.
+        verbatim: whether a script that is not the file stands there as it is (a quoted heredoc).
+        expanded: whether a shell fills in variables and commands before the text is used.
         context: names that are known from files given besides it (`. ./lib.sh`): variables that
             hold a token, functions that fetch one.
     """
@@ -35,6 +39,10 @@ class Source:
     lines: tuple[int, ...] | None = None
     indent: int = 0
     context: dict[str, str] = field(default_factory=dict, hash=False)
+    indents: tuple[int, ...] = ()
+    loose: frozenset[int] = frozenset()
+    verbatim: bool = False
+    expanded: bool = False
 
     @cached_property
     def data(self) -> bytes:
@@ -72,10 +80,14 @@ class Source:
 
     def _position(self, offset: int) -> tuple[int, int]:
         row = bisect.bisect_right(self._starts, offset) - 1
-        column = offset - self._starts[row] + 1 + self.indent
+        column = offset - self._starts[row] + 1 + self.margin(row)
         if self.lines is None:
             return row + 1, column
         return self.lines[min(row, len(self.lines) - 1)] if self.lines else 1, column
+
+    def margin(self, row: int) -> int:
+        """Characters that were cut off the beginning of a line of the text (from 0)."""
+        return self.indents[min(row, len(self.indents) - 1)] if self.indents else self.indent
 
     def embedded(
         self, kind: str, text: str, first_line: int, inside: str, indent: int = 0
@@ -96,4 +108,6 @@ class Source:
             lines=lines,
             indent=indent,
             context=self.context,
+            loose=frozenset(new for new, row in enumerate(rows) if row in self.loose),
+            expanded=self.expanded,
         )

@@ -200,6 +200,21 @@ def httpie(arguments: Sequence[Word]) -> Call:
     return call
 
 
+def lwp(arguments: Sequence[Word]) -> Call:
+    """The call of lwp-request, which libwww-perl also installs as GET and HEAD."""
+    call = Call()
+    for name, value in _options(arguments, set("mHtibpcCo"), set(), {}):
+        if name == "" and value:
+            call.urls.append(value)
+        elif name == "H" and value:
+            call.headers.append(value)
+        elif name == "m" and value:
+            call.method = value.text.upper()
+        elif name == "?":
+            call.opaque = True
+    return call
+
+
 def is_host(word: Word) -> bool:
     """Whether an argument is the service's bare address."""
     return is_address(word.text.strip("[]"))

@@ -24,12 +24,13 @@ _OF_AWS: Final = re.compile(
     r"|(?:/|\A)dynamic/instance-identity(?:/|\Z)|(?:/|\A)api/token\Z"
 )
 _OF_OTHERS: Final = re.compile(
-    r"/(?:computemetadata|metadata/|openstack|opc/|hetzner/|0\.1/meta-data|digitalocean)",
+    r"/(?:computemetadata|metadata/|openstack|opc/|hetzner/|0\.1/meta-data|digitalocean|v1(?:\.json\b|/|\Z))",
     re.IGNORECASE,
 )
 _HEADERS_OF_OTHERS: Final = re.compile(
     r"\s*(?:metadata-flavor\s*:\s*google|metadata\s*:\s*true|x-google-metadata-request\s*:"
-    r"|authorization\s*:\s*bearer oracle|metadata-token\s*:|metadata-token-expiry-seconds\s*:)",
+    r"|authorization\s*:\s*bearer oracle"
+    r"|(?:x-)?metadata-token(?:-expiry-seconds|-ttl-seconds)?\s*:)",
     re.IGNORECASE,
 )
 _ANYWHERE: Final = re.compile(
@@ -75,7 +76,7 @@ def is_address(host: str) -> bool:
 
 
 def of_another_cloud(headers: list[str]) -> bool:
-    """Whether a header says that Google's, Azure's or Oracle's service is meant."""
+    """Whether a header says that another service is meant: Google's, Linode's, Firecracker's."""
     return any(_HEADERS_OF_OTHERS.match(one) for one in headers)
 
 

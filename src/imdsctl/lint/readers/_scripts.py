@@ -22,6 +22,12 @@ _USER_DATA: Final = frozenset({
 })  # fmt: skip
 """Attributes that hold user data, or a part of it; `content` and `template` of data sources."""
 _BEGINS: Final = re.compile(r"\s*(?:#!|#cloud-|#include|<powershell>|MIME-Version:|Content-Type:)")
+_FRAGMENT: Final = re.compile(r"user_?data|template|script|bootstrap|startup", re.IGNORECASE)
+_ASKS: Final = re.compile(
+    r"^\s*(?:(?:export|local)\s+)?(?:\w+=[\"']?(?:\$\(|`)\s*)?(?:sudo\s+)?(?:curl|wget)\s",
+    re.MULTILINE,
+)
+"""A line that is a shell's: part of a script whose beginning stands elsewhere."""
 _LARGE: Final = 5000
 """Errors of syntax that are told one by one; a file of more is no HCL at all."""
 
@@ -84,10 +90,19 @@ def scripts(source: Source, carrier: Lines, attribute: str, owner: str) -> Itera
     if attribute in ("inline", "command"):
         yield carrier.as_source(source, "shell", inside)
     elif attribute in _USER_DATA or _BEGINS.match(carrier.text):
-        yield from _launch.user_data(carrier.as_source(source), inside)
+        found = list(_launch.user_data(carrier.as_source(source), inside))
+        yield from found or _fragment(source, carrier, attribute, inside)
+    else:
+        yield from _fragment(source, carrier, attribute, inside)
     if attribute == "content" and "mainSteps" in carrier.text:
         kind = "json" if carrier.text.lstrip().startswith("{") else "yaml"
         yield carrier.as_source(source, kind, inside)
+
+
+def _fragment(source: Source, carrier: Lines, attribute: str, inside: str) -> Iterator[Source]:
+    """A part of a script without its first line, which a module or template adds."""
+    if _FRAGMENT.search(attribute) and "169.254." in carrier.text and _ASKS.search(carrier.text):
+        yield carrier.as_source(source, "shell", inside)
 
 
 def _owner(node: Node) -> tuple[str, str]:

@@ -1,7 +1,5 @@
 """What the commands of a shell script do: those that ask over HTTP, and those that run others."""
 
-import base64
-import binascii
 import re
 from collections.abc import Callable, Iterable
 from pathlib import PurePosixPath
@@ -14,6 +12,7 @@ from imdsctl.lint.readers import _http_programs as programs
 from imdsctl.lint.readers import _shell_pieces as pieces
 from imdsctl.lint.readers._metadata_url import Target, is_address, mentions, target
 from imdsctl.lint.readers._settings import is_setting, of_java
+from imdsctl.lint.readers._shell_builtins import Builtins
 from imdsctl.lint.readers._shell_script import Script
 from imdsctl.lint.readers._shell_state import UNKNOWN, Context, Output, Parts, Seen, State
 from imdsctl.lint.readers._shell_words import Expander, Hole, Word
@@ -25,14 +24,21 @@ _MOST: Final = 100_000
 _NESTED_CALLS: Final = 6
 _REQUEST_LINE: Final = re.compile(r"(GET|HEAD|PUT|POST) (\S+) HTTP/")
 _TCP: Final = re.compile(r"/dev/tcp/(\[?[^/\]]+\]?)/\d+")
+_RUNS: Final = re.compile(r"run|exec|ssh|remote|retry|command|cmd", re.IGNORECASE)
+_COMMAND_LINE: Final = re.compile(
+    r"\s*(?:(?:sudo|timeout|nsenter|env|docker|kubectl)\s[^;|&]*)?(?:\S*/)?(?:curl|wget)\s"
+    r"|\s*(?:sudo\s+)?(?:ba|da)?sh\s+-\w*c\s"
+)
+_URL_IN_CODE: Final = re.compile(r"https?://[^\s\"')]+")
 _HTTP: Final = {
     "curl": programs.curl, "wget": programs.wget, "http": programs.httpie,
     "https": programs.httpie, "xh": programs.httpie, "xhs": programs.httpie,
+    "GET": programs.lwp, "HEAD": programs.lwp, "lwp-request": programs.lwp,
 }  # fmt: skip
 _OWN_TOOLS: Final = {"ec2-metadata", "ec2metadata"}
 
 
-class Commands:
+class Commands(Builtins):
     """Runs single commands for a walk through a script.
 
     Attributes:
@@ -65,7 +71,9 @@ class Commands:
 
     def command(self, node: Node, context: Context) -> Output:
         """Run a `command` node."""
-        self.context = context
+        # What a command in its arguments prints goes to this command, not to the variable.
+        arguments = context.but(sink="")
+        self.context = arguments
         environment: dict[str, Word] = {}
         words: list[Word] = []
         for child in node.named_children:
@@ -81,7 +89,7 @@ class Commands:
                 )
             elif not child.type.endswith("_redirect"):
                 words += self.expander.words(child)
-            self.context = context
+            self.context = arguments
         return self.execute(words, node, context, environment)
 
     def execute(
@@ -126,7 +134,7 @@ class Commands:
         """A file takes the output of a command."""
         self.state.files[path] = Word(found.parts or UNKNOWN)
         piece = found.piece
-        if piece is None:
+        if piece is None or path == "/dev/null":
             return
         kind = pieces.kind_of_file(path, piece.text)
         if kind is not None:
@@ -207,8 +215,8 @@ class Commands:
             return Output((Hole(token=any(programs.LIFETIME in w.text.lower() for w in words)),))
         if name in {"nc", "ncat", "netcat", "telnet"} and any(map(programs.is_host, words)):
             self._open = Target(next(w.text for w in words if programs.is_host(w)), "")
-            self._spoken(context.stdin.parts if context.stdin else (), node, words[0], context)
-            return Output(UNKNOWN)
+            said = context.stdin.parts if context.stdin else ()
+            return Output((Hole(token=self._spoken(said, node, words[0], context)),))
         for at, word in enumerate(words[1:], 1):
             if _HTTP.get(word.text) and word.text in {"curl", "wget"} and word.own:
                 return self.execute(
@@ -218,9 +226,19 @@ class Commands:
                 return self.execute(words[at:], node, context.but(remote=True), environment)
             if java := of_java(word.text):
                 self.setting(node, *java)
+            elif " " in word.text.strip():
+                # A sentence or a test's text names the address too; a command line asks it.
+                self._handed(name, word)
             elif "://" in word.text and mentions(word.text):
                 self.setting(node, f"argument of {name}", word.text)
         return Output(context.stdin.parts if context.stdin else UNKNOWN)
+
+    def _handed(self, name: str, word: Word) -> None:
+        """An argument that is a whole command line, of a function that runs it somewhere."""
+        if mentions(word.text) and _RUNS.search(name) and _COMMAND_LINE.match(word.text):
+            piece = pieces.of_word(self.script, word)
+            if piece is not None:
+                self.embed(piece, "shell", f"command of {name}")
 
     def _http(
         self,
@@ -231,6 +249,8 @@ class Commands:
         environment: dict[str, Word],
     ) -> Output:
         call = _HTTP[name](words[1:])
+        if name == "HEAD":
+            call.method = name
         token = False
         if call.elsewhere or call.of_another_cloud:
             return Output(UNKNOWN)
@@ -316,16 +336,16 @@ class Commands:
                     return name
         return ""
 
-    def _spoken(self, said: Parts, node: Node, program: Word, context: Context) -> None:
-        """HTTP that a script speaks itself, through nc or /dev/tcp."""
+    def _spoken(self, said: Parts, node: Node, program: Word, context: Context) -> bool:
+        """HTTP that a script speaks itself, through nc or /dev/tcp; whether it asks for a token."""
         text = Word(said).text.replace("\\r", "\r").replace("\\n", "\n")
         found = _REQUEST_LINE.search(text)
         if self._open is None or not found:
-            return
+            return False
         host = f"[{self._open.host}]" if ":" in self._open.host else self._open.host
         at = target(f"http://{host}{found[2]}")
         if at is None:
-            return
+            return False
         headers = [Word((line.strip(),)) for line in text.splitlines()[1:]]
         call = programs.Call(method=found[1], headers=headers)
         client = (
@@ -333,7 +353,8 @@ class Commands:
             if program.text in {"nc", "ncat", "netcat", "telnet"}
             else "/dev/tcp"
         )
-        self._see(node, Word(), Word(), client, at, call, context)
+        seen = self._see(node, Word(), Word(), client, at, call, context)
+        return seen.is_token_request and seen.method == "PUT"
 
     def _interpreted(self, kind: str, arguments: list[Word], context: Context) -> Output:
         """`sh -c TEXT`, `python3 - <<EOF` and the like."""
@@ -357,8 +378,23 @@ class Commands:
             self.embed(piece, kind, f"{kind} that it runs")
         return Output(UNKNOWN)
 
+    def _run_perl(self, arguments: list[Word], node: Node, context: Context) -> Output:
+        """One-liners with LWP::Simple, which has no way to send a header."""
+        code = " ".join(one.text for one in arguments)
+        url = _URL_IN_CODE.search(code)
+        at = target(url[0]) if url and "LWP::Simple" in code else None
+        if at is None:
+            return self._other("perl", [Word(("perl",)), *arguments], node, context, {})
+        call = programs.Call(fails="no")
+        self._see(node, Word(), Word(), "LWP::Simple", at, call, context)
+        return Output(UNKNOWN)
+
     def _run_eval(self, arguments: list[Word], node: Node, context: Context) -> Output:
         piece = pieces.of_word(self.script, arguments[0]) if len(arguments) == 1 else None
+        if piece is not None and piece.expanded:
+            # The text is read again once its variables are filled in: quotes in them count.
+            shown = pieces.filled_in(arguments[0])
+            piece = pieces.Piece(shown, piece.line, expanded=True) if shown else piece
         if piece is not None:
             self.embed(piece, "shell", "text that it evaluates")
             return Output(UNKNOWN)
@@ -380,70 +416,6 @@ class Commands:
         else:
             return self._other("ssh", [Word(("ssh",)), *arguments], node, context, {})
         return Output(UNKNOWN)
-
-    def _run_echo(self, arguments: list[Word], node: Node, context: Context) -> Output:
-        said = [one for one in arguments if one.text not in {"-n", "-e", "-ne", "-en", "-E"}]
-        parts: list[str | Hole] = []
-        for at, word in enumerate(said):
-            parts += ([" "] if at else []) + list(word.parts)
-        self._spoken(tuple(parts), node, Word(), context)
-        return Output(
-            tuple(parts), pieces.of_word(self.script, said[0]) if len(said) == 1 else None
-        )
-
-    def _run_printf(self, arguments: list[Word], node: Node, context: Context) -> Output:
-        if len(arguments) > 1 and re.fullmatch(r"(?:%[sb]|\\n|\s)*", arguments[0].text):
-            return self._run_echo(arguments[1:], node, context)
-        return self._run_echo(arguments[:1], node, context)
-
-    def _run_cat(self, arguments: list[Word], node: Node, context: Context) -> Output:
-        files = [one for one in arguments if not one.text.startswith("-")]
-        if not files:
-            return context.stdin or Output(UNKNOWN)
-        known = self.state.files.get(files[0].text)
-        return Output(known.parts if known else UNKNOWN)
-
-    def _run_base64(self, arguments: list[Word], node: Node, context: Context) -> Output:
-        decodes = any(one.text in {"-d", "-D", "--decode"} for one in arguments)
-        text = Word(context.stdin.parts).text if context.stdin else ""
-        if not decodes or not text:
-            return Output(UNKNOWN)
-        try:
-            decoded = base64.b64decode(text).decode("utf-8", "replace")
-        except (binascii.Error, ValueError):
-            return Output(UNKNOWN)
-        return Output((decoded,), pieces.Piece(decoded, self.script.line(node)))
-
-    def _run_tee(self, arguments: list[Word], node: Node, context: Context) -> Output:
-        for one in arguments:
-            if not one.text.startswith("-") and context.stdin:
-                self.written(one.text, context.stdin)
-        return context.stdin or Output(UNKNOWN)
-
-    def _run_read(self, arguments: list[Word], node: Node, context: Context) -> Output:
-        names = [one.text for one in arguments if one.text.isidentifier()]
-        for name in names:
-            parts = context.stdin.parts if context.stdin else UNKNOWN
-            self.state.assign(name, (Word(parts or UNKNOWN),), context)
-        return Output()
-
-    def _run_set(self, arguments: list[Word], node: Node, context: Context) -> Output:
-        self.state.options(arguments)
-        return Output()
-
-    def _run_trap(self, arguments: list[Word], node: Node, context: Context) -> Output:
-        self.state.trapped |= any(one.text in {"ERR", "EXIT"} for one in arguments[1:2]) or any(
-            one.text == "ERR" for one in arguments
-        )
-        return Output()
-
-    def _run_test(self, arguments: list[Word], node: Node, context: Context) -> Output:
-        self.look([node])
-        return Output()
-
-    def _run_shift(self, arguments: list[Word], node: Node, context: Context) -> Output:
-        self._arguments(self.state.values.get("@", ())[1:])
-        return Output()
 
 
 def _http_program(word: Word) -> str:

@@ -15,16 +15,12 @@ from tree_sitter import Node
 
 from imdsctl.lint.facts import Edit
 from imdsctl.lint.readers._metadata_url import IPV4, IPV6
+from imdsctl.lint.readers._shell_pieces import is_verbatim
 from imdsctl.lint.readers._shell_script import Script
 from imdsctl.lint.readers._shell_state import Seen
 
 _TOKEN: Final = "X-aws-ec2-metadata-token"  # noqa: S105 - a header's name
 _LIFETIME: Final = "X-aws-ec2-metadata-token-ttl-seconds"
-# Scripts that stand in their file as they are, where a line can be added and a quote is a quote;
-# not what another shell, a Dockerfile or a unit reads before.
-_VERBATIM: Final = re.compile(
-    r"(?:^|, )(?:user.?data\b[^,]*|part \d+ [^,]*|[^,]* of write_files)$", re.IGNORECASE
-)
 _HIGHEST: Final = 300
 _SECONDS: Final = 21600
 _NAMES: Final = ("IMDS_TOKEN", "IMDSV2_TOKEN")
@@ -130,7 +126,7 @@ def _editable(script: Script, one: Seen) -> bool:
     """Whether the call's own words can be changed without changing anything else."""
     program = one.program.node
     return (
-        (script.source.lines is None or _VERBATIM.search(script.source.inside) is not None)
+        is_verbatim(script.source)
         and not one.remote
         and one.client in {"curl", "wget"}
         and one.host in {IPV4, IPV6}

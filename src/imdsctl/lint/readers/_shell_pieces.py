@@ -22,6 +22,11 @@ _INTERPRETERS: Final = {
     "python": "python", "python2": "python", "python3": "python",
     "node": "javascript", "ruby": "ruby", "pwsh": "powershell", "powershell": "powershell",
 }  # fmt: skip
+# Scripts that no other shell, Dockerfile or unit reads before.
+_VERBATIM: Final = re.compile(
+    r"(?:^|, )(?:user.?data\b[^,]*|part \d+ [^,]*|[^,]* of write_files|runcmd|bootcmd)$",
+    re.IGNORECASE,
+)
 COMMAND_OPTIONS: Final = {
     "shell": ("c",), "python": ("c",), "javascript": ("e", "p", "eval", "print"), "ruby": ("e",),
     "powershell": ("c", "command", "Command"),
@@ -37,12 +42,14 @@ class Piece:
         line: of the script, from 1, on which it begins.
         indent: characters before it on its only line.
         expanded: whether the shell of the script expands variables in it first.
+        verbatim: whether its lines are the script's own, each behind `indent` characters.
     """
 
     text: str
     line: int
     indent: int = 0
     expanded: bool = False
+    verbatim: bool = False
 
 
 def kind_of_file(path: str, text: str) -> str | None:
@@ -66,9 +73,17 @@ def of_heredoc(script: Script, redirect: Node) -> Piece | None:
         return None
     quoted = script.text(start)[:1] in {"'", '"', "\\"}
     text = script.text(body) if quoted else _expanded(script, body, body.start_byte, body.end_byte)
+    indent = 0
     if redirect.children[0].type == "<<-":
+        # The grammar takes the first line's tabs for none of the text.
+        before = script.slice(script.data.rfind(b"\n", 0, body.start_byte) + 1, body.start_byte)
+        tabs = re.findall(r"^(\t*)[^\t\n]", before + text, flags=re.MULTILINE)
+        depths = {len(one) for one in tabs}
         text = re.sub(r"^\t+", "", text, flags=re.MULTILINE)
-    return Piece(text, script.line(body), expanded=not quoted)
+        if len(depths) > 1:
+            return Piece(text, script.line(body), expanded=not quoted)
+        indent = depths.pop() if depths else 0
+    return Piece(text, script.line(body), indent, expanded=not quoted, verbatim=quoted)
 
 
 def of_word(script: Script, word: Word) -> Piece | None:
@@ -87,9 +102,27 @@ def of_word(script: Script, word: Word) -> Piece | None:
     return Piece(text, script.line(node), 0 if "\n" in text else column, expanded)
 
 
+def is_verbatim(source: Source) -> bool:
+    """Whether a script stands in its file as it is: a line can be added, and a quote is a quote."""
+    if source.expanded:
+        return False
+    return source.lines is None or source.verbatim or _VERBATIM.search(source.inside) is not None
+
+
+def filled_in(word: Word) -> str:
+    """A word with the values of its variables; `${NAME}` for one that is not known.
+
+    Empty where a part has no name by which it could be known again.
+    """
+    if not all(hole.name.isidentifier() for hole in word.holes):
+        return ""
+    return "".join(part if isinstance(part, str) else f"${{{part.name}}}" for part in word.parts)
+
+
 def embedded(source: Source, piece: Piece, kind: str, inside: str, values: Values) -> Source:
     """A piece as a Source, with what is known of the variables that stand in it."""
-    found = source.embedded(kind, piece.text, piece.line, inside, piece.indent)
+    first = source.margin(piece.line - 1)
+    found = source.embedded(kind, piece.text, piece.line, inside, first + piece.indent)
     context = dict(source.context)
     for name, words in values.items():
         if name not in piece.text or len(words) != 1 or not name.isidentifier():
@@ -98,7 +131,14 @@ def embedded(source: Source, piece: Piece, kind: str, inside: str, values: Value
             context[name] = "token"
         elif words[0].known:
             context[name] = "=" + words[0].text
-    return replace(found, context=context)
+    rows = range(piece.line - 1, piece.line - 1 + len(found.lines or ()))
+    return replace(
+        found,
+        context=context,
+        indents=tuple(source.margin(row) + piece.indent for row in rows) if source.indents else (),
+        verbatim=piece.verbatim and is_verbatim(source),
+        expanded=source.expanded or piece.expanded,
+    )
 
 
 def _expanded(script: Script, node: Node, start: int, end: int) -> str:

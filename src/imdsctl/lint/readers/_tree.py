@@ -278,6 +278,7 @@ class Lines:
             lines=lines,
             indent=self.indent,
             context=source.context,
+            expanded=source.expanded,
         )
 
 

@@ -118,7 +118,11 @@ def _of_message(whole: Source) -> Iterator[Source]:
             raw = _on_one_line(replace(raw, text=inner))
         kind = _BY_TYPE.get(part.get_content_type())
         if kind is None:
-            yield from (one for one in _parts(raw) if one.text != whole.text)
+            inner_parts = [one for one in _parts(raw) if one.text != whole.text]
+            if not inner_parts and part.get_content_type() == "text/x-shellscript":
+                # A script that another text is put before, or that lacks its shebang.
+                inner_parts = [replace(raw, kind="shell")]
+            yield from inner_parts
         else:
             yield replace(raw, kind=kind)
 

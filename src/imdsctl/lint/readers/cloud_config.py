@@ -50,21 +50,39 @@ def _script(source: Source, key: str, value: Node) -> Iterator[Source]:
     """The one script that the items of a list of commands become."""
     text: list[str] = []
     rows: list[int] = []
-    indents: set[int] = set()
+    indents: list[int] = []
+    loose: set[int] = set()
     for item in items(value):
         command = scalar(item) or shlex.join(scalar(one) for one in items(item))
         first = first_line(item)
         block = isinstance(item, ScalarNode) and item.style == "|"
+        cut = _indent(source, item, command) if block else int(item.start_mark.column)
         for number, line in enumerate(command.split("\n")):
+            if not block:
+                # What is added to a plain or quoted scalar, YAML may read as something else.
+                loose.add(len(text))
             text.append(line)
             rows.append(first + (number if block else 0))
-        indents.add(int(item.start_mark.column))
+            indents.append(source.margin(rows[-1] - 1) + cut)
     if not text:
         return
     script = source.embedded("shell", "\n".join(text), 1, key)
-    # Columns are those of the items where no block with an indentation of its own is among them.
-    indent = indents.pop() if len(indents) == 1 else 0
-    yield replace(script, lines=tuple(_row(source, row) for row in rows), indent=indent)
+    yield replace(
+        script,
+        lines=tuple(_row(source, row) for row in rows),
+        indents=tuple(indents),
+        loose=frozenset(loose),
+    )
+
+
+def _indent(source: Source, block: Node, text: str) -> int:
+    """How far the lines of a block scalar are indented."""
+    first = first_line(block) - 1
+    for line, own in zip(source.text.split("\n")[first:], text.split("\n"), strict=False):
+        if own.strip():
+            there = line.removesuffix("\r")
+            return len(there) - len(own) if there.endswith(own) else 0
+    return 0
 
 
 def _file(source: Source, members: dict[str, Node]) -> Iterator[Source]:
@@ -82,10 +100,15 @@ def _file(source: Source, members: dict[str, Node]) -> Iterator[Source]:
     if kind is None:
         return
     first = first_line(content)
-    found = source.embedded(kind, text, first, f"{PurePosixPath(path).name} of write_files")
-    if encoding not in {"", "text/plain"} or getattr(content, "style", "") != "|":
-        found = replace(found, lines=(_row(source, first),) * (text.count("\n") + 1))
-    yield found
+    inside = f"{PurePosixPath(path).name} of write_files"
+    if encoding in {"", "text/plain"} and getattr(content, "style", "") == "|":
+        indent = source.margin(first - 1) + _indent(source, content, text)
+        yield source.embedded(kind, text, first, inside, indent)
+        return
+    found = source.embedded(kind, text, first, inside)
+    count = text.count("\n") + 1
+    lines = (_row(source, first),) * count
+    yield replace(found, lines=lines, loose=frozenset(range(count)))
 
 
 def _decoded(text: str, encoding: str) -> str | None:

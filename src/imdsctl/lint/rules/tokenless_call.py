@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
-from imdsctl.lint.asked import HOW_TO_ASK, confidence, requests, shown
+from imdsctl.lint.asked import confidence, how_to_ask, requests, shown
 from imdsctl.lint.facts import Fact
 from imdsctl.lint.finding import Example, Rule, Said
 from imdsctl.lint.source import Source
@@ -24,7 +24,7 @@ def _check(_: Source, facts: Iterable[Fact]) -> Iterator[Said]:
             yield Said(
                 place=request.place,
                 message=f"{shown(request)} without a session token is an IMDSv1 call.",
-                fix=HOW_TO_ASK,
+                fix=how_to_ask(request),
                 confidence=confidence(request),
                 edits=request.edits,
             )
