@@ -1,17 +1,11 @@
 """Fixes in what a file holds for others: quoted here-docs, and block scalars of cloud-config."""
 
-import json
-import os
-import shutil
-import subprocess
-import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from shell_runs import ran_beside_imds
 
-import imdsctl
 from imdsctl.lint.engine import look
 from imdsctl.lint.fixes import Mended, mended
 from imdsctl.lint.run import Selection
@@ -40,6 +34,13 @@ tee ./where.sh >/dev/null <<-"END"
 \tEND
 bash ./who.sh && sh ./where.sh
 """
+QUOTED = f"""\
+#!/bin/bash
+sh -c '
+  id=$(curl -sf {URL}/instance-id)
+  echo "I am $id"
+'
+"""
 CLOUD_CONFIG = f"""\
 #cloud-config
 write_files:
@@ -63,22 +64,7 @@ def fixed(name: str, text: str, kind: str) -> Mended:
 
 def ran(*scripts: tuple[str, str]) -> list[dict[str, Any]]:
     """What bash scripts print with their IMDSv1 calls; each with what `http_tokens` is."""
-    probe = subprocess.run(["unshare", "-rn", "true"], check=False, capture_output=True)
-    if probe.returncode or not shutil.which("ip"):
-        pytest.skip("needs unshare -rn (user namespaces) and ip")
-    paths = [str(Path(imdsctl.__file__).parent.parent), *filter(None, sys.path)]
-    done = subprocess.run(
-        ["unshare", "-rn", sys.executable, str(Path(__file__).parent / "shell_world.py")],
-        input=json.dumps({"scripts": [("script", "bash", *one) for one in scripts]}),
-        env={"PATH": os.environ["PATH"], "PYTHONPATH": os.pathsep.join(paths)},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
-    assert done.returncode == 0, done.stderr
-    found: list[dict[str, Any]] = json.loads(done.stdout)
-    return found
+    return ran_beside_imds([("script", "bash", *one) for one in scripts])
 
 
 def test_scripts_in_quoted_here_docs_get_over_v2_what_they_got_over_v1() -> None:
@@ -89,6 +75,14 @@ def test_scripts_in_quoted_here_docs_get_over_v2_what_they_got_over_v1() -> None
         (HERE_DOC, "optional"), (HERE_DOC, "required"), (after.text, "required")
     )
     assert (before["v1"], refused["out"] == before["out"]) == (2, False)
+    assert (now["code"], now["out"], now["v1"]) == (0, before["out"], 0), now
+
+
+def test_a_script_between_single_quotes_gets_over_v2_what_it_got_over_v1() -> None:
+    after = fixed("install.sh", QUOTED, "shell")
+
+    before, now = ran((QUOTED, "optional"), (after.text, "required"))
+    assert before["v1"] == 1
     assert (now["code"], now["out"], now["v1"]) == (0, before["out"], 0), now
 
 

@@ -1,17 +1,13 @@
 """Every fix of a shell script, run: it gets over IMDSv2 what the original got over IMDSv1."""
 
-import json
-import os
-import shutil
 import subprocess
-import sys
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
+from shell_runs import ran_beside_imds
 
-import imdsctl
 from imdsctl.lint.engine import look
 from imdsctl.lint.finding import Finding
 from imdsctl.lint.source import Source
@@ -58,9 +54,6 @@ def shells(text: str) -> tuple[str, ...]:
 @cache
 def ran() -> dict[tuple[str, str, str], dict[str, Any]]:
     """Every script as it was and as it is fixed, each way, by (name, shell, way)."""
-    probe = subprocess.run(["unshare", "-rn", "true"], check=False, capture_output=True)
-    if probe.returncode or not shutil.which("ip"):
-        pytest.skip("needs unshare -rn (user namespaces) and ip")
     jobs = []
     for name in NAMES:
         text = (ROOT / name).read_text()
@@ -68,20 +61,12 @@ def ran() -> dict[tuple[str, str, str], dict[str, Any]]:
             jobs.append((name, shell, "before", text, "optional"))
             jobs.append((name, shell, "refused", text, "required"))
             jobs += [(name, shell, way, fix(text), "required") for way, fix in WAYS.items()]
-    paths = [str(Path(imdsctl.__file__).parent.parent), *filter(None, sys.path)]
-    done = subprocess.run(
-        ["unshare", "-rn", sys.executable, str(Path(__file__).parent / "shell_world.py")],
-        input=json.dumps({"scripts": [(n, s, text, t) for n, s, _, text, t in jobs]}),
-        env={"PATH": os.environ["PATH"], "PYTHONPATH": os.pathsep.join(paths)},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=300,
+    results = ran_beside_imds(
+        [(name, shell, text, tokens) for name, shell, _, text, tokens in jobs]
     )
-    assert done.returncode == 0, done.stderr
     return {
         (name, shell, way): result
-        for (name, shell, way, _, _), result in zip(jobs, json.loads(done.stdout), strict=True)
+        for (name, shell, way, _, _), result in zip(jobs, results, strict=True)
     }
 
 

@@ -99,7 +99,9 @@ def of_word(script: Script, word: Word) -> Piece | None:
         text = _expanded(script, node, start, end) if expanded else script.slice(start, end)
     column = int(node.start_point[1]) + 1
     # The column holds for the first line alone; where there are more, lines are what counts.
-    return Piece(text, script.line(node), 0 if "\n" in text else column, expanded)
+    several = "\n" in text
+    verbatim = several and node.type == "raw_string"
+    return Piece(text, script.line(node), 0 if several else column, expanded, verbatim)
 
 
 def is_verbatim(source: Source) -> bool:
