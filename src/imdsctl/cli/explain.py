@@ -336,6 +336,12 @@ def _row(screen: Screen, label: str, text: str) -> None:
     screen.line(f"  {label:9}  {text}", hang=13)
 
 
+def _held_by_a_failure(verdict: dict[str, Any]) -> bool:
+    """Whether a failed gate is all that blocks it."""
+    blocking = {r["rule"] for r in verdict["reasons"] if r["status"] == "blocked"}
+    return blocking == {"failed-gate"}
+
+
 def _next(screen: Screen, answer: dict[str, Any]) -> None:
     """What one would do about it."""
     name = answer["resource"] if answer["kind"] == "instance" else answer["name"]
@@ -350,6 +356,8 @@ def _next(screen: Screen, answer: dict[str, Any]) -> None:
         "exempt": "imdsctl plan --held",
         "done": "imdsctl status",
     }[answer["verdict"]["status"]]
+    if answer["verdict"]["status"] == "blocked" and _held_by_a_failure(answer["verdict"]):
+        step = "once it is mended: [[mended]] in imdsctl.toml, then imdsctl plan"
     by_name = door and answer["verdict"]["status"] == "ready"
     screen.next(
         step, *([f"imdsctl apply plan.json --allow-irreversible {name}"] if by_name else [])

@@ -117,6 +117,17 @@ def tries_v1_first(verdict: Verdict) -> bool:
     return any(r.rule == "traced-callers" and r.status is None for r in verdict.reasons)
 
 
+def after_failure(*verdicts: Verdict) -> list[str]:
+    """What a reviewer has to know where a gate failed before: why it is planned all the same."""
+    told = (
+        reason.summary
+        for verdict in verdicts
+        for reason in verdict.reasons
+        if reason.rule == "failed-gate" and reason.status is None
+    )
+    return list(dict.fromkeys(told))
+
+
 def not_sure_enough(verdict: Verdict, policy: PlanPolicy) -> list[Reason]:
     """The reasons for holding a verdict back, with the policy's own if that is what holds it."""
     if verdict.status != "ready":

@@ -8,7 +8,7 @@ from imdsctl.model.cell import JudgedCell
 from imdsctl.model.evidence import Environment
 from imdsctl.model.launch_path import JudgedPath
 from imdsctl.model.verdict import Reason
-from imdsctl.planner.draft import Draft, not_sure_enough, sure_enough
+from imdsctl.planner.draft import Draft, after_failure, not_sure_enough, sure_enough
 
 WANTED: Final = "true"
 """The value of DisableIMDSv1 in `aws:autoscaling:launchconfiguration` that requires IMDSv2."""
@@ -92,7 +92,7 @@ def _environment(
             draft.hold_path(path, obstacle)
         return
     members = sorted({member for path in paths for member in path.path.members})
-    notes = [_REPLACES]
+    notes = [*after_failure(*(path.verdict for path in paths)), _REPLACES]
     if any(path.path.launch_configuration for path in paths):
         notes.append(_MIGRATES)
     draft.groups.append(

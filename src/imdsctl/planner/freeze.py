@@ -11,7 +11,7 @@ from imdsctl.model.plan import Facts
 from imdsctl.model.verdict import Reason
 from imdsctl.planner.containers import hop_notes
 from imdsctl.planner.defaults import plan_defaults
-from imdsctl.planner.draft import Draft, not_sure_enough, sure_enough
+from imdsctl.planner.draft import Draft, after_failure, not_sure_enough, sure_enough
 from imdsctl.planner.environments import plan_environments
 from imdsctl.planner.nodegroups import (
     nodes_allow,
@@ -284,6 +284,7 @@ def _groups(
                 after={"specs": specs_of(pinned, versions, draft)},
                 inverse={"specs": specs_of(pinned)},
                 needs=[versions[f"{p.path.template}:{p.path.number}"] for p in pinned],
+                notes=after_failure(*(p.verdict for p in pinned)),
                 reason="Its next instance would be launched from the pinned version, on v1.",
             )
         )
