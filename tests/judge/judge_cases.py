@@ -123,6 +123,7 @@ def path_facts(given: dict[str, Any]) -> PathFacts:
         unreadable=given.get("unreadable", {}),
         failed_gate=FailedGate(**given["failed_gate"]) if "failed_gate" in given else None,
         held_until=given.get("held_until", ""),
+        template_of=given.get("template_of"),
         mended=msgspec.convert(given["mended"], Mended) if "mended" in given else None,
         environment=recorded("environments", "e8", an_environment(given["environment"]))
         if "environment" in given

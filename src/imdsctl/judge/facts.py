@@ -105,7 +105,8 @@ class PathFacts:
     its instances, `unreadable` says what could not be read whole in the path's account and region,
     `failed_gate` is the refresh of its group that a run had to take back, while it is remembered.
     `held_until` the day until which it is, `mended` its owner's word that the cause is gone.
-    `environment` is the Elastic Beanstalk environment that owns its group, where it could be read.
+    `environment` is the Elastic Beanstalk environment that owns its group, where it could be read;
+    `template_of` names the one whose template's unused default version this is.
     """
 
     path: LaunchPath
@@ -116,6 +117,7 @@ class PathFacts:
     held_until: str = ""
     mended: Mended | None = None
     environment: Recorded[Environment] | None = None
+    template_of: str | None = None
 
     @property
     def unread(self) -> bool:

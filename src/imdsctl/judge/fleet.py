@@ -12,7 +12,7 @@ from imdsctl.judge.failures import held_until, mended_for, remembered, without_t
 from imdsctl.judge.installed import fresh_software
 from imdsctl.judge.instances import judge_instance
 from imdsctl.judge.launch import judge_path
-from imdsctl.judge.owners import environment_names, environments_by_group
+from imdsctl.judge.owners import environment_names, environment_templates, environments_by_group
 from imdsctl.judge.paths import PathFinder
 from imdsctl.judge.traced import fresh, v1_first_explains
 from imdsctl.model.cell import CellEvidence, FailedGate, JudgedCell
@@ -79,6 +79,7 @@ def judge_cell(evidence: CellEvidence, policy: Policy, now: datetime) -> JudgedC
     }
     by_id = {record.item.id: record.item for record in present}
     environments, names = environments_by_group(evidence), environment_names(evidence)
+    templates = environment_templates(evidence)
     judged = []
     for path in paths:
         failed = _failed_gate(path, names, evidence, policy, now)
@@ -93,6 +94,7 @@ def judge_cell(evidence: CellEvidence, policy: Policy, now: datetime) -> JudgedC
                     held_until=held_until(failed, policy) if failed else "",
                     mended=mended_for(_path_names(path, names), failed, policy, now),
                     environment=environments.get(path.group or ""),
+                    template_of=None if path.group else templates.get(path.template or ""),
                 )
             )
         )
