@@ -84,6 +84,10 @@ def test_days_that_cloudwatch_does_not_keep(imdsctl: Imdsctl, days: str) -> None
             "[[exemption]]\nresource='x'\nowner='o'\nreason='r'\nexpires='soon'",
             ["[exemption[0].expires]", "date"],
         ),
+        (
+            "[[mended]]\nresource='x'\nowner='o'\nat=2026-12-01T10:00:00Z",
+            ["[mended[0]]", "`reason`"],
+        ),
     ],
 )
 def test_settings_that_make_no_sense(

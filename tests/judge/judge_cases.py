@@ -17,7 +17,7 @@ from imdsctl.judge.facts import Finding, InstanceFacts, PathFacts, Siblings
 from imdsctl.model.cell import FailedGate
 from imdsctl.model.evidence import Calls, Environment, Instance, Recorded, Software, Trace
 from imdsctl.model.launch_path import LaunchPath
-from imdsctl.model.policy import Exemption, Policy
+from imdsctl.model.policy import Exemption, Mended, Policy
 from imdsctl.model.verdict import Reason, Verdict
 
 HERE = Path(__file__).parent
@@ -60,6 +60,7 @@ def instance_facts(given: dict[str, Any]) -> InstanceFacts:
         paths=tuple(launch_path(path) for path in given.get("paths", ())),
         exemption=msgspec.convert(exemption, Exemption) if exemption else None,
         failed_gate=FailedGate(**gate) if gate else None,
+        mended=msgspec.convert(given["mended"], Mended) if "mended" in given else None,
         trace=recorded("traces", "e3", a_trace(given["trace"])) if "trace" in given else None,
         software=recorded("software", "e4", the_software(given["software"]))
         if "software" in given
@@ -121,6 +122,9 @@ def path_facts(given: dict[str, Any]) -> PathFacts:
         },
         unreadable=given.get("unreadable", {}),
         failed_gate=FailedGate(**given["failed_gate"]) if "failed_gate" in given else None,
+        held_until=given.get("held_until", ""),
+        template_of=given.get("template_of"),
+        mended=msgspec.convert(given["mended"], Mended) if "mended" in given else None,
         environment=recorded("environments", "e8", an_environment(given["environment"]))
         if "environment" in given
         else None,

@@ -7,6 +7,7 @@ from imdsctl.model.options import MetadataOptions
 
 VERSION = "launch-template-version:lt-nodes:3"
 UPDATE = "nodegroup-version:shop/blue"
+DEFAULT = "launch-template-default:lt-nodes"
 
 
 def with_nodes(
@@ -26,7 +27,7 @@ def with_nodes(
 def test_a_version_of_its_own_template_and_then_the_node_group() -> None:
     plan = planned(with_nodes())
     assert ids(plan, "freeze") == [VERSION]
-    assert ids(plan, "auto-scaling") == [UPDATE]
+    assert ids(plan, "auto-scaling") == [UPDATE, DEFAULT]
     update = change(plan, UPDATE)
     assert update.before == {
         "version": "3",
@@ -102,7 +103,7 @@ def test_a_boot_that_nobody_saw_is_held_where_the_policy_says_so() -> None:
     fleet.template("nodes", V1)
     fleet.template("eks-1", V1)
     fleet.nodegroup("blue", "nodes:1", "eks-1:1", launched=OLD)
-    assert ids(planned(fleet), "auto-scaling") == [UPDATE]
+    assert ids(planned(fleet), "auto-scaling") == [UPDATE, DEFAULT]
     plan = planned(fleet, policy(plan={"unproven_boot": "hold"}))
     assert rules(plan)["eks-blue/eks-1:1"] == "boot-unseen"
 

@@ -66,7 +66,11 @@ def test_a_default_moves_only_after_the_refresh_that_it_would_overtake() -> None
 def test_a_group_whose_instances_are_all_on_v2_only_needs_no_refresh() -> None:
     fleet = shop(options={"http_tokens": "required"})
     plan = planned(fleet, policy(plan=REFRESH))
-    assert ids(plan) == ["launch-template-version:lt-web:1", "asg-launch-template:shop"]
+    assert ids(plan) == [
+        "launch-template-version:lt-web:1",
+        "launch-template-default:lt-web",
+        "asg-launch-template:shop",
+    ]
 
 
 def test_standby_instances_are_terminated_or_left_as_the_policy_says() -> None:

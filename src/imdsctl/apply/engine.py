@@ -12,6 +12,7 @@ from imdsctl.apply.ledger import Ledger
 from imdsctl.apply.oneway import is_left_out
 from imdsctl.apply.perform import Performer
 from imdsctl.apply.runbooks import Runbooks
+from imdsctl.apply.shortfall import in_words, shortfall
 from imdsctl.apply.stopped import Stopped
 from imdsctl.model.evidence import Unreadable
 from imdsctl.model.plan import Change, Plan, Wave
@@ -39,12 +40,17 @@ class Engine:
         self._settled: set[str] = set()
 
     def run(self, plan: Plan, waves: Sequence[int] | None) -> bool:
-        """Walk the chosen waves in order; True if all was done, False if it stopped on the way.
+        """Walk the chosen waves in order; True at their end, False if it stopped on the way.
+
+        At the end the run is finished, or incomplete where a change failed, was taken back or was
+        left alone on the way. What an earlier part of a resumed run took back or left alone was
+        told then: going on without it is what was asked.
 
         Raises:
             KeyboardInterrupt: after the calls under way were journaled.
         """
         run = self._site.run
+        told = {c.id for c in shortfall(plan, self._ledger.progress) if not c.failed}
         try:
             if self._runbooks is not None:
                 self._runbooks.take_up(list(plan.changes().values()))
@@ -57,7 +63,11 @@ class Engine:
         except KeyboardInterrupt:
             self._ledger.write(run, "interrupted", "", {})
             raise
-        self._ledger.write(run, "finished", "", {})
+        short = [c for c in shortfall(plan, self._ledger.progress) if c.id not in told]
+        if short:
+            self._ledger.write(run, "incomplete", "", {"detail": in_words(short)})
+        else:
+            self._ledger.write(run, "finished", "", {})
         return True
 
     def _wave(self, wave: Wave) -> None:
@@ -204,7 +214,8 @@ class Engine:
             for change in members:
                 if why := found.get(change.resource):
                     detail = f"{why} before the change; left alone"
-                    self._ledger.write(self._site.run, "skipped", change.id, {"detail": detail})
+                    data = {"detail": detail, "left": True}
+                    self._ledger.write(self._site.run, "skipped", change.id, data)
 
     def _gate(self, name: str, changes: Sequence[Change], soak_seconds: float) -> None:
         """Wait out the soak and look several times; failing instances are rolled back at once."""

@@ -66,9 +66,12 @@ class Performer:
 
     def _without(self, change: Change, need: str) -> ChangeProgress:
         """A change whose need is not there: pointless for good, or only for now."""
-        state = self._site.made(need).state
+        needed = self._site.made(need)
+        state = needed.state
         if state in ("skipped", "rolled-back"):
-            return self._write(change, "skipped", detail=f"needs {need}, which is {state}")
+            left = needed.left or state == "rolled-back"
+            detail = f"needs {need}, which is {state}"
+            return self._write(change, "skipped", detail=detail, left=left)
         return self._write(change, "failed", detail=f"needs {need}, which is not applied")
 
     def is_there(self, change_id: str) -> bool:

@@ -7,6 +7,7 @@ from imdsctl.apply.handler import Site
 from imdsctl.apply.ledger import Ledger
 from imdsctl.apply.perform import Performer
 from imdsctl.apply.runbooks import Runbooks
+from imdsctl.apply.shortfall import Short, in_words
 from imdsctl.apply.stopped import Stopped
 from imdsctl.model.diagnostics import RefusedError, UsageError
 from imdsctl.model.evidence import Cell, Unreadable
@@ -148,7 +149,11 @@ def take_back(
     left = [c for c in changes if ledger.change(c.id).state in _TAKEN]
     lasting = {c.id for c in standing(left)}
     taken = {p.id for p in ledger.progress.changes.values() if p.state in _TAKEN}
-    if taken <= lasting:
+    missed = [c for c in left if c.id not in lasting]
+    if missed:
+        told = [Short.of(c, ledger.change(c.id)) for c in missed]
+        ledger.write(site.run, "incomplete", "", {"detail": f"rollback: {in_words(told)}"})
+    elif taken <= lasting:
         stands = ", ".join(c.resource for c in standing(left))
         ledger.write(site.run, "rolled-back", "", {"detail": f"stands: {stands}"} if stands else {})
     return left

@@ -21,13 +21,14 @@ from imdsctl.apply.handler import Site
 from imdsctl.apply.ledger import Ledger
 from imdsctl.apply.oneway import asked_for, check_named, left_out
 from imdsctl.apply.pretend_automation import PretendAutomation
+from imdsctl.apply.shortfall import shortfall
 from imdsctl.apply.start import check_age, check_drift, check_needs, check_waves, run_name
 from imdsctl.cli.automation import AutomationOptions, chosen_via, runbooks_of, warn
 from imdsctl.cli.common import FLAG, Common, Output, RoleName, Way
 from imdsctl.cli.plan_view import describe, undo_words
 from imdsctl.cli.planfile import read_plan
 from imdsctl.cli.progress import teller
-from imdsctl.cli.runs import run_document, summary, why_stopped
+from imdsctl.cli.runs import after_incomplete, run_document, summary, why_stopped
 from imdsctl.cli.screen import Screen, count, joined, short
 from imdsctl.cli.wiring import Desk, aws, opened
 from imdsctl.model.automation import Document, Via
@@ -57,6 +58,9 @@ def apply(
     common: Common = Common(),  # noqa: B008 - frozen
 ) -> int:
     """Apply a plan, wave by wave; stops at the first gate that fails (exit 4).
+
+    A run that came to its end ends with exit 4, too, where a change failed (resuming it tries
+    that again), and with exit 1 where one was taken back or left alone on the way.
 
     Args:
         file: The plan; with --resume it may be left out.
@@ -258,9 +262,21 @@ def _dry_run(
             "nothing was changed",
         )
         _left_out(screen, ledger, plan)
-        if finished:
+        if not finished or ledger.progress.state == "incomplete":
+            screen.line(("not done: ", "bold red"), why_stopped(ledger.entries("dry-run")))
+        else:
             screen.next("the same without --dry-run")
-    return Exit.OK if finished else Exit.STOPPED
+    return _code(ledger, plan, finished=finished)
+
+
+def _code(ledger: Ledger, plan: Plan, *, finished: bool) -> int:
+    """The exit code of a run as it stands now."""
+    if finished and ledger.progress.state != "incomplete":
+        return Exit.OK
+    if finished and not any(c.failed for c in shortfall(plan, ledger.progress)):
+        # Resuming would change nothing: all was done that can be, and the answer is bad.
+        return Exit.BAD_ANSWER
+    return Exit.STOPPED
 
 
 def _left_out(screen: Screen, ledger: Ledger, plan: Plan) -> None:
@@ -280,17 +296,21 @@ def _end(
     screen: Screen, ledger: Ledger, plan: Plan, *, finished: bool, output: str, file: Path | None
 ) -> int:
     progress = ledger.progress
+    code = _code(ledger, plan, finished=finished)
     if output == "json":
         screen.json("apply", run_document(progress, plan))
     else:
         if not finished:
             screen.line(("stopped: ", "bold red"), why_stopped(ledger.entries(progress.run)))
-        head = "done so far: " if not finished else "finished: "
+        head = "finished: " if code == Exit.OK else "done: " if finished else "done so far: "
         screen.line((head, "bold"), summary(progress))
         _left_out(screen, ledger, plan)
+        if finished and code != Exit.OK:
+            screen.line(("incomplete: ", "bold red"), why_stopped(ledger.entries(progress.run)))
     if finished:
-        screen.next(f"imdsctl verify {progress.run}")
-        return Exit.OK
+        steps = after_incomplete(progress, plan) if code else [f"imdsctl verify {progress.run}"]
+        screen.next(*steps)
+        return code
     failed = [c for c in progress.changes.values() if c.state in ("failed", "rolled-back")]
     known = plan.changes()
     resource = known[failed[-1].id].resource if failed and failed[-1].id in known else None

@@ -3,6 +3,7 @@
 from typing import Any
 
 import msgspec
+from msgspec import structs
 
 from imdsctl.cli.common import Common, Output
 from imdsctl.cli.explain_settings import EVERY_DEFAULT, settings
@@ -16,6 +17,8 @@ from imdsctl.model.evidence import Calls, Cell, Instance, Metric, Recorded, Soft
 from imdsctl.model.launch_path import LaunchPath
 from imdsctl.model.options import MetadataOptions
 from imdsctl.model.verdict import Verdict
+from imdsctl.planner.build import build_plan
+from imdsctl.planner.draft import held_back
 from imdsctl.scan.judged import judge_store
 
 _SHOWN = 20
@@ -33,7 +36,7 @@ def explain(
 
     Args:
         resource: An instance id or name, a group, an EKS node group, a launch template id or name,
-            an image, account-defaults, or account/region.
+            a launch path as the plan names it, an image, account-defaults, or account/region.
         output: A table for people, or JSON.
         common: The options that every command has.
     """
@@ -41,9 +44,7 @@ def explain(
     with opened(common) as desk:
         need_scan(desk)
         everywhere = resource == EVERY_DEFAULT
-        found = (
-            list(desk.store.view("account-defaults")) if everywhere else desk.store.find(resource)
-        )
+        found = list(desk.store.view("account-defaults")) if everywhere else _find(desk, resource)
         if not found:
             raise UsageError(
                 f"nothing is known of {resource!r}",
@@ -56,7 +57,7 @@ def explain(
             *(
                 answer
                 for cell in (() if everywhere else cells)
-                for answer in _answers(_judged(desk, cell), resource)
+                for answer in _answers(_as_planned(desk, _judged(desk, cell)), resource)
             ),
             *settings(desk, found, enforcement=not everywhere),
         ]
@@ -82,8 +83,39 @@ def explain(
     return Exit.OK
 
 
+def _find(desk: Desk, resource: str) -> list[Recorded[Any]]:
+    """What has that id or name, or belongs to the launch path that the plan calls so.
+
+    A path's id begins with its group (`web/web:1`), else with its template (`web:$Default`).
+    """
+    return (
+        desk.store.find(resource)
+        or desk.store.find(resource.partition("/")[0])
+        or desk.store.find(resource.rpartition(":")[0])
+    )
+
+
 def _judged(desk: Desk, cell: Cell) -> JudgedCell:
     return next(judge_store(desk.store, desk.store, desk.policy, desk.clock.now(), cell))
+
+
+def _as_planned(desk: Desk, judged: JudgedCell) -> JudgedCell:
+    """The same verdicts, save where the plan holds what is ready by itself: then the plan's word.
+
+    A plan sees what no single verdict does: who else launches the same template, whether a group
+    can be replaced as a whole, how sure the settings want it to be.
+    """
+    now = desk.clock.now()
+    plan = build_plan([judged], desk.policy, now=now, scanned_at=now, caller="")
+    held = {one.resource: one for one in plan.held}
+    return JudgedCell(
+        evidence=judged.evidence,
+        instances={i: held_back(v, held.get(i)) for i, v in judged.instances.items()},
+        paths=[
+            structs.replace(p, verdict=held_back(p.verdict, held.get(p.path.id)))
+            for p in judged.paths
+        ],
+    )
 
 
 def _answers(judged: JudgedCell, resource: str) -> list[dict[str, Any]]:
@@ -336,6 +368,12 @@ def _row(screen: Screen, label: str, text: str) -> None:
     screen.line(f"  {label:9}  {text}", hang=13)
 
 
+def _held_by_a_failure(verdict: dict[str, Any]) -> bool:
+    """Whether a failed gate is all that blocks it."""
+    blocking = {r["rule"] for r in verdict["reasons"] if r["status"] == "blocked"}
+    return blocking == {"failed-gate"}
+
+
 def _next(screen: Screen, answer: dict[str, Any]) -> None:
     """What one would do about it."""
     name = answer["resource"] if answer["kind"] == "instance" else answer["name"]
@@ -350,6 +388,8 @@ def _next(screen: Screen, answer: dict[str, Any]) -> None:
         "exempt": "imdsctl plan --held",
         "done": "imdsctl status",
     }[answer["verdict"]["status"]]
+    if answer["verdict"]["status"] == "blocked" and _held_by_a_failure(answer["verdict"]):
+        step = "once it is mended: [[mended]] in imdsctl.toml, then imdsctl plan"
     by_name = door and answer["verdict"]["status"] == "ready"
     screen.next(
         step, *([f"imdsctl apply plan.json --allow-irreversible {name}"] if by_name else [])

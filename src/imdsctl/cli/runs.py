@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from imdsctl.apply.oneway import is_left_out
+from imdsctl.apply.shortfall import shortfall
 from imdsctl.cli.common import Common, Output
 from imdsctl.cli.screen import Screen, at, count
 from imdsctl.cli.wiring import opened
@@ -127,9 +128,22 @@ def _unsaid(change: Change, mine: ChangeProgress, progress: Progress) -> str:
 
 
 def why_stopped(entries: Sequence[Entry]) -> str:
-    """What the journal says of the last stop."""
-    stops = [e for e in entries if e.event == "stopped"]
+    """What the journal says of the last stop, or of what was not done at the end."""
+    stops = [e for e in entries if e.event in ("stopped", "incomplete")]
     return str(stops[-1].data.get("detail", "")) if stops else ""
+
+
+def after_incomplete(progress: Progress, plan: Plan) -> list[str]:
+    """What one would do about a run that came to its end and has not done everything."""
+    short = shortfall(plan, progress)
+    again = [f"imdsctl apply --resume {progress.run}"] if any(c.failed for c in short) else []
+    shown = [f"imdsctl explain {short[0].resource}"] if short else []
+    return [
+        *again,
+        *shown,
+        "imdsctl scan, then imdsctl plan -f plan.json",
+        f"imdsctl rollback {progress.run}",
+    ]
 
 
 def _in_waves(change_id: str, plan: Plan, waves: list[int]) -> bool:
@@ -157,8 +171,8 @@ def show_run(screen: Screen, progress: Progress, plan: Plan, stopped: str = "") 
     """A run in full, for a person."""
     screen.line((f"run {progress.run}", "bold"), f"  {progress.state}  {summary(progress)}")
     screen.line(f"  plan {plan.digest[:8]}, started {at(progress.started_at)}")
-    if stopped and progress.state == "stopped":
-        screen.line((f"  {'stopped':12}", "red"), stopped, hang=14)
+    if stopped and progress.state in ("stopped", "incomplete"):
+        screen.line((f"  {progress.state:12}", "red"), stopped, hang=14)
     known = plan.changes()
     quiet = 0
     for mine in progress.changes.values():
@@ -186,7 +200,15 @@ def show_run(screen: Screen, progress: Progress, plan: Plan, stopped: str = "") 
         style = {"passed": "green", "failed": "red"}.get(gate.state, "")
         detail = f", {gate.detail}" if gate.detail else ""
         screen.line((f"  {'gate':12}", style), f"{gate.name}: {gate.state}{detail}", hang=14)
-    if progress.state in ("open", "stopped", "interrupted"):
-        screen.next(f"imdsctl apply --resume {progress.run}", f"imdsctl rollback {progress.run}")
-    elif progress.state == "finished":
-        screen.next(f"imdsctl verify {progress.run}")
+    screen.next(*_after(progress, plan))
+
+
+def _after(progress: Progress, plan: Plan) -> list[str]:
+    """What one would do about a run as it stands."""
+    if progress.state == "incomplete":
+        return after_incomplete(progress, plan)
+    if progress.state == "finished":
+        return [f"imdsctl verify {progress.run}"]
+    if progress.state == "rolled-back":
+        return []
+    return [f"imdsctl apply --resume {progress.run}", f"imdsctl rollback {progress.run}"]

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from imdsctl.model.cell import FailedGate
 from imdsctl.model.evidence import Calls, Environment, Instance, Recorded, Software, Trace
 from imdsctl.model.launch_path import LaunchPath
-from imdsctl.model.policy import Exemption, Policy
+from imdsctl.model.policy import Exemption, Mended, Policy
 from imdsctl.model.verdict import Confidence, Status, Verdict
 
 CONTAINER_TAGS = ("kubernetes.io/cluster/", "eks:", "aws:eks:", "aws:ecs:", "AmazonECSManaged")
@@ -51,7 +51,8 @@ class InstanceFacts:
     `calls` is None where the metrics were not read; `calls_unreadable` then says why, if AWS
     refused. `trace` is what a tracer on the host saw, if one ran, and `software` what Systems
     Manager knows as too old on it; neither is too long ago. `paths` are the launch paths that its
-    group would start the next instance from.
+    group would start the next instance from. `mended` is its owner's word that the cause of
+    `failed_gate` is gone.
     """
 
     record: Recorded[Instance]
@@ -63,6 +64,7 @@ class InstanceFacts:
     paths: tuple[LaunchPath, ...] = ()
     exemption: Exemption | None = None
     failed_gate: FailedGate | None = None
+    mended: Mended | None = None
     trace: Recorded[Trace] | None = None
     software: Recorded[Software] | None = None
 
@@ -102,7 +104,9 @@ class PathFacts:
     `siblings` sums up the evidence on all that came from the path, `members` are the verdicts on
     its instances, `unreadable` says what could not be read whole in the path's account and region,
     `failed_gate` is the refresh of its group that a run had to take back, while it is remembered.
-    `environment` is the Elastic Beanstalk environment that owns its group, where it could be read.
+    `held_until` the day until which it is, `mended` its owner's word that the cause is gone.
+    `environment` is the Elastic Beanstalk environment that owns its group, where it could be read;
+    `template_of` names the one whose template's unused default version this is.
     """
 
     path: LaunchPath
@@ -110,7 +114,10 @@ class PathFacts:
     members: Mapping[str, Verdict]
     unreadable: Mapping[str, str] = field(default_factory=dict)
     failed_gate: FailedGate | None = None
+    held_until: str = ""
+    mended: Mended | None = None
     environment: Recorded[Environment] | None = None
+    template_of: str | None = None
 
     @property
     def unread(self) -> bool:

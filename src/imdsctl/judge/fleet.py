@@ -2,14 +2,17 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from fnmatch import fnmatchcase
 
+from msgspec import structs
+
 from imdsctl.judge.facts import InstanceFacts, PathFacts, Siblings, is_mature, saw_boot
+from imdsctl.judge.failures import held_until, mended_for, remembered, without_the_failure
 from imdsctl.judge.installed import fresh_software
 from imdsctl.judge.instances import judge_instance
 from imdsctl.judge.launch import judge_path
-from imdsctl.judge.owners import environment_names, environments_by_group
+from imdsctl.judge.owners import environment_names, environment_templates, environments_by_group
 from imdsctl.judge.paths import PathFinder
 from imdsctl.judge.traced import fresh, v1_first_explains
 from imdsctl.model.cell import CellEvidence, FailedGate, JudgedCell
@@ -20,7 +23,7 @@ from imdsctl.model.evidence import (
     Trace,
 )
 from imdsctl.model.launch_path import LaunchPath
-from imdsctl.model.policy import Exemption, Policy
+from imdsctl.model.policy import Exemption, Mended, Policy
 
 
 def judge_cell(evidence: CellEvidence, policy: Policy, now: datetime) -> JudgedCell:
@@ -47,19 +50,27 @@ def judge_cell(evidence: CellEvidence, policy: Policy, now: datetime) -> JudgedC
     traces = {
         i: kept for i, t in evidence.traces.items() if (kept := fresh(t, now, policy)) is not None
     }
-    siblings = _siblings(present, evidence.calls, traces, policy)
+    mended = {
+        record.item.id: word
+        for record in present
+        if (failed := evidence.failed_gates.get(record.item.id))
+        and (word := mended_for(_names(record.item), failed, policy, now))
+    }
+    calls = _calls(evidence, mended)
+    siblings = _siblings(present, calls, traces, policy)
     verdicts = {
         record.item.id: judge_instance(
             InstanceFacts(
                 record=record,
                 now=now,
                 policy=policy,
-                calls=evidence.calls.get(record.item.id),
+                calls=calls.get(record.item.id),
                 calls_unreadable=evidence.unreadable.get("calls"),
                 siblings=siblings.get(_origin(record.item)),
                 paths=tuple(paths_of_group.get(record.item.group or "", ())),
                 exemption=exemption_for(record.item, policy.exemptions),
                 failed_gate=evidence.failed_gates.get(record.item.id),
+                mended=mended.get(record.item.id),
                 trace=traces.get(record.item.id),
                 software=fresh_software(evidence.software.get(record.item.id), now, policy),
             )
@@ -67,30 +78,59 @@ def judge_cell(evidence: CellEvidence, policy: Policy, now: datetime) -> JudgedC
         for record in present
     }
     by_id = {record.item.id: record.item for record in present}
-    memory = timedelta(days=policy.judge.remember_days)
-    remembered = {k: g for k, g in evidence.failed_gates.items() if now - g.at <= memory}
-    environments = environments_by_group(evidence)
-    judged = [
-        judge_path(
-            PathFacts(
-                path=path,
-                siblings=_path_siblings(path, siblings, by_id),
-                members={m: verdicts[m] for m in path.members if m in verdicts},
-                unreadable=evidence.unreadable,
-                failed_gate=_failed_gate(path, remembered)
-                or remembered.get(environment_names(evidence).get(path.group or "", "")),
-                environment=environments.get(path.group or ""),
+    environments, names = environments_by_group(evidence), environment_names(evidence)
+    templates = environment_templates(evidence)
+    judged = []
+    for path in paths:
+        failed = _failed_gate(path, names, evidence, policy, now)
+        judged.append(
+            judge_path(
+                PathFacts(
+                    path=path,
+                    siblings=_path_siblings(path, siblings, by_id),
+                    members={m: verdicts[m] for m in path.members if m in verdicts},
+                    unreadable=evidence.unreadable,
+                    failed_gate=failed,
+                    held_until=held_until(failed, policy) if failed else "",
+                    mended=mended_for(_path_names(path, names), failed, policy, now),
+                    environment=environments.get(path.group or ""),
+                    template_of=None if path.group else templates.get(path.template or ""),
+                )
             )
         )
-        for path in paths
-    ]
     return JudgedCell(evidence=evidence, instances=verdicts, paths=judged)
 
 
-def _failed_gate(path: LaunchPath, remembered: Mapping[str, FailedGate]) -> FailedGate | None:
-    """What a run had to take back of the path's group, or of the node group that owns it."""
-    owner = path.nodegroup.id if path.nodegroup else ""
-    return remembered.get(path.group or "") or remembered.get(owner)
+def _calls(evidence: CellEvidence, mended: Mapping[str, Mended]) -> Mapping[str, Recorded[Calls]]:
+    """The calls, of what was mended less those that were its failure."""
+    changed = {
+        i: structs.replace(
+            evidence.calls[i],
+            item=without_the_failure(evidence.calls[i].item, evidence.failed_gates[i]),
+        )
+        for i in mended
+        if i in evidence.calls
+    }
+    return {**evidence.calls, **changed} if changed else evidence.calls
+
+
+def _path_names(path: LaunchPath, environments: Mapping[str, str]) -> tuple[str | None, ...]:
+    """The names that a failure of the path's group may stand under, or be called mended by."""
+    nodegroup = (path.nodegroup.id, path.nodegroup.name) if path.nodegroup else ()
+    return (path.group, environments.get(path.group or ""), *nodegroup)
+
+
+def _failed_gate(
+    path: LaunchPath,
+    environments: Mapping[str, str],
+    evidence: CellEvidence,
+    policy: Policy,
+    now: datetime,
+) -> FailedGate | None:
+    """What a run had to take back of the path's group, or of the service that owns it."""
+    found = (evidence.failed_gates.get(name or "") for name in _path_names(path, environments))
+    known = [gate for gate in found if remembered(gate, now, policy)]
+    return max((gate for gate in known if gate), key=lambda gate: gate.at, default=None)
 
 
 def exemption_for(instance: Instance, exemptions: Iterable[Exemption]) -> Exemption | None:
@@ -98,9 +138,14 @@ def exemption_for(instance: Instance, exemptions: Iterable[Exemption]) -> Exempt
 
     Of several, the one that lasts longest: a renewal may stand below what it renews.
     """
-    names = (instance.id, instance.name, instance.group or "")
+    names = _names(instance)
     matching = [e for e in exemptions if any(n and fnmatchcase(n, e.resource) for n in names)]
     return max(matching, key=lambda e: e.expires, default=None)
+
+
+def _names(instance: Instance) -> tuple[str, str, str]:
+    """The names by which the settings may mean an instance."""
+    return (instance.id, instance.name, instance.group or "")
 
 
 def _origin(instance: Instance) -> str:

@@ -32,6 +32,11 @@ class FailedGate:
     at: datetime
     why: str
 
+    @property
+    def by_calls(self) -> bool:
+        """Whether IMDSv1 calls were what failed, and not what somebody else saw of its health."""
+        return "IMDSv1 call" in self.why
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StandingRun:

@@ -1,9 +1,9 @@
 """The operator's choices, as read from `imdsctl.toml`; every one has a sensible default."""
 
-from datetime import date
-from typing import Literal
+from datetime import date, datetime
+from typing import Annotated, Literal
 
-from msgspec import Struct, field
+from msgspec import Meta, Struct, field
 
 from imdsctl.model.verdict import Confidence
 
@@ -17,6 +17,18 @@ class Exemption(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     owner: str
     reason: str
     expires: date
+
+
+class Mended(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What made a gate fail on `resource` was mended by `at`: who says so, and what was done.
+
+    It releases what failed before `at`, and nothing that fails after it.
+    """
+
+    resource: str
+    owner: str
+    reason: str
+    at: Annotated[datetime, Meta(tz=True)]
 
 
 class WaveRule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -39,7 +51,7 @@ class JudgePolicy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
     An instance younger than `min_age_hours`, or whose hours with data are less than
     `min_coverage` of the hours that it ran, is `unknown`. One that failed a gate is held for
-    `remember_days`.
+    `remember_days`, or until its cause is known to be gone.
     """
 
     min_age_hours: int = 24
@@ -132,3 +144,4 @@ class Policy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     waves: dict[WaveName, WaveSettings] = field(default_factory=dict)
     wave_rules: list[WaveRule] = field(default_factory=list, name="wave_rule")
     exemptions: list[Exemption] = field(default_factory=list, name="exemption")
+    mended: list[Mended] = field(default_factory=list)

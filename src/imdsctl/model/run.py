@@ -7,7 +7,7 @@ from msgspec import Struct, field
 
 ChangeState = Literal["pending", "in-doubt", "applied", "skipped", "failed", "rolled-back"]
 GateState = Literal["waiting", "passed", "failed"]
-RunState = Literal["open", "stopped", "interrupted", "finished", "rolled-back"]
+RunState = Literal["open", "stopped", "interrupted", "finished", "incomplete", "rolled-back"]
 
 Event = Literal[
     "started",      # the run: its plan's digest, the waves chosen, the one-way changes named
@@ -28,6 +28,7 @@ Event = Literal[
     "stopped",      # at a gate, or too many errors
     "interrupted",
     "finished",
+    "incomplete",   # at its end, or at its rollback's: what was not done
     "rolled-back",
     "probing",      # a probe is about to be sent to hosts: which, how long it may take
     "probed",       # what came back, host by host
@@ -50,6 +51,7 @@ class ChangeProgress(Struct, kw_only=True):
 
     `in-doubt` means that the intent was written and no outcome: the call may or may not have
     been made, and only the live resource can tell. `undoing` is the same for taking it back.
+    `left` says that a skipped change was left undone on purpose, not because it was so already.
     `order` is what the execution was asked for that makes it or takes it back, where one does;
     `attempts` counts those that ended without success.
     """
@@ -61,6 +63,7 @@ class ChangeProgress(Struct, kw_only=True):
     result: dict[str, Any] = field(default_factory=dict)
     applied_at: datetime | None = None
     undoing: bool = False
+    left: bool = False
     order: dict[str, Any] = field(default_factory=dict)
     attempts: int = 0
 
@@ -130,6 +133,7 @@ _RUN_STATES: dict[str, RunState] = {
     "stopped": "stopped",
     "interrupted": "interrupted",
     "finished": "finished",
+    "incomplete": "incomplete",
     "rolled-back": "rolled-back",
 }
 _GATE_STATES: dict[str, GateState] = {
@@ -178,6 +182,7 @@ def _fold_change(progress: Progress, entry: Entry, detail: str) -> None:
     change.detail = detail
     if state := _CHANGE_STATES.get(entry.event):
         change.state = state
+    change.left = bool(entry.data.get("left"))
     change.attempts += entry.event in ("failed", "undone", "undo-failed")
     change.order = entry.data.get("order", {})
     if entry.event == "intent":

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from msgspec import structs
+
 from imdsctl.model.evidence import Cell
 from imdsctl.model.launch_path import JudgedPath
 from imdsctl.model.plan import Change, Facts, Held, Kind, LosesWayBack
@@ -115,6 +117,30 @@ def tries_v1_first(verdict: Verdict) -> bool:
     Rejected calls then say nothing, so that a change has no such gate.
     """
     return any(r.rule == "traced-callers" and r.status is None for r in verdict.reasons)
+
+
+def after_failure(*verdicts: Verdict) -> list[str]:
+    """What a reviewer has to know where a gate failed before: why it is planned all the same."""
+    told = (
+        reason.summary
+        for verdict in verdicts
+        for reason in verdict.reasons
+        if reason.rule == "failed-gate" and reason.status is None
+    )
+    return list(dict.fromkeys(told))
+
+
+def held_back(verdict: Verdict, held: Held | None) -> Verdict:
+    """The verdict on something that is ready by itself, and that the plan holds all the same."""
+    if held is None or verdict.status != "ready":
+        return verdict
+    others = [reason for reason in verdict.reasons if reason not in held.reasons]
+    reasons = [structs.replace(reason, status=held.status) for reason in held.reasons[:1]]
+    return structs.replace(
+        verdict,
+        status=held.status,
+        reasons=[*reasons, *held.reasons[1:], *(r for r in others if r.rule != "quiet")],
+    )
 
 
 def not_sure_enough(verdict: Verdict, policy: PlanPolicy) -> list[Reason]:

@@ -8,7 +8,7 @@ from imdsctl.model.cell import JudgedCell
 from imdsctl.model.evidence import Environment
 from imdsctl.model.launch_path import JudgedPath
 from imdsctl.model.verdict import Reason
-from imdsctl.planner.draft import Draft, not_sure_enough, sure_enough
+from imdsctl.planner.draft import Draft, after_failure, not_sure_enough, sure_enough
 
 WANTED: Final = "true"
 """The value of DisableIMDSv1 in `aws:autoscaling:launchconfiguration` that requires IMDSv2."""
@@ -52,24 +52,13 @@ def plan_environments(judged: JudgedCell, draft: Draft) -> None:
 
 
 def _unused_versions(judged: JudgedCell, draft: Draft) -> None:
-    """The default version of an environment's own template, from which its group does not launch.
-
-    Elastic Beanstalk creates a version for each change of its own and leaves the default where it
-    was, so that there is nothing to do and nobody to wait for.
-    """
+    """The default version of an environment's own template, which its group does not launch."""
     templates = environment_templates(judged.evidence)
     draft.owned_templates.update(templates)
     for path in judged.paths:
-        name = templates.get(path.path.template or "")
-        if name and path.path.kind == "template" and path.verdict.status != "done":
-            reason = Reason(
-                rule="beanstalk-environment",
-                summary=f"It belongs to Elastic Beanstalk environment {name}, whose group launches "
-                "from another version of it; nothing that is known launches the default.",
-                fix="Nothing to do, unless somebody launches from it by hand.",
-                evidence=path.path.evidence,
-            )
-            draft.hold_path(path, reason, status="blocked")
+        owned = path.path.kind == "template" and path.path.template in templates
+        if owned and path.verdict.status != "done":
+            draft.hold_path(path)
 
 
 def _hold(paths: list[JudgedPath], draft: Draft) -> None:
@@ -92,7 +81,7 @@ def _environment(
             draft.hold_path(path, obstacle)
         return
     members = sorted({member for path in paths for member in path.path.members})
-    notes = [_REPLACES]
+    notes = [*after_failure(*(path.verdict for path in paths)), _REPLACES]
     if any(path.path.launch_configuration for path in paths):
         notes.append(_MIGRATES)
     draft.groups.append(

@@ -3,7 +3,7 @@
 from imdsctl.model.cell import JudgedCell
 from imdsctl.model.evidence import Instance
 from imdsctl.model.verdict import Verdict
-from imdsctl.planner.draft import Draft, not_sure_enough, sure_enough, tries_v1_first
+from imdsctl.planner.draft import Draft, after_failure, not_sure_enough, sure_enough, tries_v1_first
 from imdsctl.planner.hop_limit import may_be_the_hop_limit, plan_hop_limit_first
 from imdsctl.planner.refresh import group_of
 
@@ -54,7 +54,9 @@ def _in_place(instance: Instance, verdict: Verdict, draft: Draft) -> None:
     rejected = [] if tries_v1_first(verdict) else ["rejected-calls"]
     gates = ["applied", *rejected, "instance-status"]
     refresh, why = draft.left.get(instance.id, ("", ""))
-    notes = [f"The refresh of its group leaves it as it is: {why}."] if why else []
+    notes = after_failure(verdict)
+    if why:
+        notes.append(f"The refresh of its group leaves it as it is: {why}.")
     if not_refreshed := draft.in_place.get(instance.group or ""):
         notes.append(f"Changed in place, not replaced: {not_refreshed.summary}")
     draft.instances.append(

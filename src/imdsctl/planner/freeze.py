@@ -11,7 +11,7 @@ from imdsctl.model.plan import Facts
 from imdsctl.model.verdict import Reason
 from imdsctl.planner.containers import hop_notes
 from imdsctl.planner.defaults import plan_defaults
-from imdsctl.planner.draft import Draft, not_sure_enough, sure_enough
+from imdsctl.planner.draft import Draft, after_failure, not_sure_enough, sure_enough
 from imdsctl.planner.environments import plan_environments
 from imdsctl.planner.nodegroups import (
     nodes_allow,
@@ -20,6 +20,7 @@ from imdsctl.planner.nodegroups import (
     through_nodegroup,
 )
 from imdsctl.planner.refresh import obstacle, plan_refresh
+from imdsctl.planner.template_defaults import plan_template_defaults
 
 
 def plan_freeze(judged: JudgedCell, draft: Draft) -> None:
@@ -48,9 +49,9 @@ def plan_freeze(judged: JudgedCell, draft: Draft) -> None:
                     alike, judged, draft, len(numbers_of(numbers, template))
                 )
     plan_nodegroups(chosen, numbers, draft)
-    chosen = [p for p in chosen if p.path.nodegroup is None]
-    _groups(chosen, numbers, judged, draft)
-    _move_defaults(chosen, numbers, draft)
+    _groups([p for p in chosen if p.path.nodegroup is None], numbers, judged, draft)
+    open_paths = [p for paths in by_template.values() for p in paths if p.verdict.status != "done"]
+    plan_template_defaults(chosen, open_paths, numbers, judged, draft)
     plan_defaults(judged, draft)
 
 
@@ -284,6 +285,7 @@ def _groups(
                 after={"specs": specs_of(pinned, versions, draft)},
                 inverse={"specs": specs_of(pinned)},
                 needs=[versions[f"{p.path.template}:{p.path.number}"] for p in pinned],
+                notes=after_failure(*(p.verdict for p in pinned)),
                 reason="Its next instance would be launched from the pinned version, on v1.",
             )
         )
@@ -309,35 +311,6 @@ def specs_of(
             if change:
                 specs[where]["version_from"] = change
     return specs
-
-
-def _move_defaults(chosen: list[JudgedPath], versions: dict[str, str], draft: Draft) -> None:
-    """Move each template's default to the new version, after the groups that have to prove it."""
-    by_template: dict[str, list[JudgedPath]] = defaultdict(list)
-    for path in chosen:
-        if path.path.version == "$Default":
-            by_template[path.path.template or ""].append(path)
-    for template, paths in by_template.items():
-        first = paths[0].path
-        version = versions[f"{template}:{first.number}"]
-        waiting = [p.path.group for p in paths if p.path.group in draft.refreshed]
-        refreshes = [
-            c.id for c in draft.groups if c.kind == "instance-refresh" and c.resource in waiting
-        ]
-        number = next(c.after["version"] for c in draft.freeze if c.id == version)
-        change = draft.change(
-            "launch-template-default",
-            template,
-            name=first.template_name or "",
-            before={"default": str(first.number)},
-            after={"default": number, "version_from": version},
-            inverse={"default": str(first.number)},
-            needs=[version, *refreshes],
-            reason="Whoever launches the default version gets instances that answer IMDSv1.",
-        )
-        (draft.groups if refreshes else draft.freeze).append(change)
-        if not refreshes:
-            draft.frozen.update(p.path.id for p in paths)
 
 
 def _configuration(judged: JudgedPath, cell: JudgedCell, draft: Draft) -> None:

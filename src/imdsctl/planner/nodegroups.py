@@ -13,7 +13,7 @@ from imdsctl.model.cell import JudgedCell
 from imdsctl.model.launch_path import JudgedPath
 from imdsctl.model.options import MetadataOptions
 from imdsctl.model.verdict import Reason
-from imdsctl.planner.draft import Draft, sure_enough
+from imdsctl.planner.draft import Draft, after_failure, sure_enough
 
 
 def through_nodegroup(judged: JudgedPath) -> JudgedPath:
@@ -127,6 +127,7 @@ def plan_nodegroups(chosen: list[JudgedPath], versions: Mapping[str, str], draft
                 inverse={"version": path.version},
                 needs=[need],
                 gates=["rejected-calls", "group-health"],
+                notes=after_failure(*(p.verdict for p in paths)),
                 reason="EKS replaces its nodes from the new version of its own launch template; "
                 "whatever starts a node after that is V2 only, too.",
             )

@@ -8,7 +8,7 @@ from imdsctl.model.launch_path import JudgedPath
 from imdsctl.model.plan import Change, Facts
 from imdsctl.model.verdict import Reason
 from imdsctl.planner.containers import drain_notes, drains
-from imdsctl.planner.draft import Draft
+from imdsctl.planner.draft import Draft, after_failure
 from imdsctl.planner.preferences import (
     image_by_parameter,
     left_alone,
@@ -105,7 +105,10 @@ def plan_refresh(
         gates=[*([] if group in draft.noisy else ["rejected-calls"]), "group-health"],
         reason="Its instances are replaced from the new version: the first replacement proves "
         "that booting works on V2 only before the others follow.",
-        notes=_notes(found, pins, judged, draft, rollback=rollback) if found else (),
+        notes=[
+            *after_failure(*(path.verdict for path in paths)),
+            *(_notes(found, pins, judged, draft, rollback=rollback) if found else ()),
+        ],
     )
     draft.groups.append(refresh)
     draft.refreshed.add(group)

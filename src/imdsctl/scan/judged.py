@@ -73,7 +73,7 @@ def _standing(
     A run that is not through counts wherever its plan changes something: nobody knows yet what it
     will have to take back.
     """
-    finished = progress.state in ("finished", "rolled-back")
+    finished = progress.state in ("finished", "incomplete", "rolled-back")
     by_cell: dict[Cell, list[Change]] = {}
     for change in changes.values():
         one = progress.changes.get(change.id)

@@ -1,4 +1,4 @@
-"""The Elastic Beanstalk environment that owns the group cannot be updated as it is now."""
+"""What an Elastic Beanstalk environment owns is moved by the environment's own option, or not."""
 
 from imdsctl.judge.facts import Finding, PathFacts
 
@@ -8,8 +8,22 @@ def judge(facts: PathFacts) -> Finding | None:
 
     An environment is updated only while it is Ready (Elastic Beanstalk API Reference,
     UpdateEnvironment); one that is Red already would not show what an update broke.
+
+    `blocked` also is the default version of its own launch template where its group launches from
+    another: Elastic Beanstalk creates a version for each change of its own and leaves the default
+    where it was, so that there is nothing to do and nobody to wait for.
     """
-    if facts.environment is None or facts.path.effective.posture != "v1-allowed":
+    if facts.path.effective.posture != "v1-allowed":
+        return None
+    if facts.template_of is not None:
+        return Finding(
+            status="blocked",
+            summary=f"It belongs to Elastic Beanstalk environment {facts.template_of}, whose group "
+            "launches from another version of it; nothing that is known launches the default.",
+            fix="Nothing to do, unless somebody launches from it by hand.",
+            evidence=facts.evidence,
+        )
+    if facts.environment is None:
         return None
     environment = facts.environment.item
     evidence = (*facts.evidence, facts.environment.id)

@@ -1,8 +1,7 @@
 """What a quiet window has not seen: no boot, no turn of the month."""
 
-from datetime import timedelta
-
 from imdsctl.judge.facts import Finding, InstanceFacts, saw_boot
+from imdsctl.judge.failures import saw_first_of_month
 
 
 def judge(facts: InstanceFacts) -> Finding | None:
@@ -15,7 +14,7 @@ def judge(facts: InstanceFacts) -> Finding | None:
     quiet_boots = facts.siblings.booted_quiet if facts.siblings else 0
     if not (saw_boot(facts.instance, calls) or quiet_boots or traced):
         missing.append("a boot")
-    if not _saw_first_of_month(facts):
+    if not saw_first_of_month(facts):
         missing.append("the first day of a month")
     if not missing:
         return None
@@ -26,14 +25,3 @@ def judge(facts: InstanceFacts) -> Finding | None:
         fix="A longer window (--days 35) and a reboot in a maintenance window make it surer.",
         evidence=facts.evidence,
     )
-
-
-def _saw_first_of_month(facts: InstanceFacts) -> bool:
-    calls = facts.observed
-    if calls is None:
-        return False
-    start = max(calls.window_start, facts.instance.launched_at)
-    first = calls.window_end.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-    whole_day = start <= first and calls.window_end - first >= timedelta(days=1)
-    month_before = (first - timedelta(days=1)).replace(day=1)
-    return whole_day or start <= month_before
