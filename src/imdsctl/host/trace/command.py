@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import json
+import errno
+import io
 import os
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -22,7 +24,7 @@ from imdsctl.host.trace.settings import (
     duration,
     size,
 )
-from imdsctl.host.trace.summary import Summary
+from imdsctl.host.trace.summary import INCOMPLETE, Summary
 from imdsctl.host.trace.text import row, started, summary_lines
 
 USAGE, REFUSED = 2, 5
@@ -36,6 +38,7 @@ class PlainWatcher(Watcher):
         self._json = as_json
         self._quiet = quiet
         self.gone = False
+        self.broken = False
 
     def started(self, trace: Trace) -> None:
         """Say what is seen here."""
@@ -52,7 +55,7 @@ class PlainWatcher(Watcher):
     def line(self, line: Mapping[str, Any]) -> None:
         """One request."""
         if self._json:
-            self._data(json.dumps(line, ensure_ascii=False, separators=(",", ":")))
+            self._data(compact(line))
         else:
             said = row(line)
             self._data(said.mark + said.text)
@@ -67,8 +70,9 @@ class PlainWatcher(Watcher):
 
     def _note(self, text: str) -> None:
         if not self._quiet:
-            sys.stderr.write(text + "\n")
-            sys.stderr.flush()
+            with suppress(OSError):
+                sys.stderr.write(text + "\n")
+                sys.stderr.flush()
 
     def _data(self, text: str) -> None:
         if self.gone:
@@ -76,10 +80,18 @@ class PlainWatcher(Watcher):
         try:
             sys.stdout.write(text + "\n")
             sys.stdout.flush()
-        except BrokenPipeError:
-            # Whoever closes a pipe has seen enough; the log is still written.
+        except OSError as error:
+            # Whoever closes a pipe, or a terminal, has seen enough; the log is still written.
+            if error.errno not in (errno.EPIPE, errno.EIO):
+                self._full(error)
             self.gone = True
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+    def _full(self, error: OSError) -> None:
+        """Stdout is a file that cannot take more: what is in it is not all."""
+        self.broken = True
+        with suppress(OSError):
+            sys.stderr.write(f"trace: stdout: {error.strerror}; nothing more is printed\n")
 
 
 def boot_note(trace: Trace) -> str:
@@ -122,18 +134,24 @@ def parser() -> argparse.ArgumentParser:
 
 def main(arguments: list[str] | None = None) -> int:
     """Trace until the end; the exit code of the summary."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # No locale may end a trace because it lacks a letter.
+            stream.reconfigure(errors="backslashreplace")
     given = parser().parse_args(arguments)
     values = {name: value for name, value in vars(given).items() if name not in ("json", "quiet")}
     try:
         settings = Settings(**values)
         watcher = PlainWatcher(as_json=given.json, quiet=given.quiet)
-        return Trace(settings, watcher).run().code
+        code = Trace(settings, watcher).run().code
     except CannotTraceError as error:
         sys.stderr.write(f"trace: cannot trace here: {error}\n")
         return REFUSED
     except (OSError, NoSuchTargetError) as error:
         sys.stderr.write(f"trace: {error}\n")
         return USAGE
+    # What was printed is not all, and there is no log that has it.
+    return INCOMPLETE if watcher.broken and settings.file is None and not code else code
 
 
 def _as(convert: Callable[[str], T]) -> Callable[[str], T]:
