@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from imdsctl.host.trace import run
+from imdsctl.host.trace import kernel, run
 from imdsctl.host.trace.command import PlainWatcher
 from imdsctl.host.trace.events import CannotTraceError, Event, Lost, Received, Sent, Who
 from imdsctl.host.trace.lines import Clock
@@ -427,3 +427,25 @@ def test_a_full_disk_below_stdout_ends_no_trace_that_has_a_log(
         assert watcher.broken
         assert len(log.read_text().splitlines()) == 4
     assert capsys.readouterr().err.count("No space left on device; nothing more is printed") == 1
+
+
+def test_looking_for_old_connections_takes_a_twentieth_of_the_time_at_most(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    looks: list[float] = []
+
+    def slow() -> Iterator[Any]:
+        looks.append(time.monotonic())
+        time.sleep(0.1)
+        yield from ()
+
+    monkeypatch.setattr(kernel, "_connected", slow)
+    source = object.__new__(kernel.KernelSource)
+    source._last_look = 0
+    record = kernel._HEAD.pack(2, 2, 0, 9) + kernel.WHO.pack(
+        0, 0, 0, 0, 0, 0, 0, kernel._UNKNOWN, 0, 0, b""
+    )
+    begin = time.clock_gettime_ns(time.CLOCK_MONOTONIC)
+    for tenth in range(60):
+        source._who(record, 9, begin + tenth * 100_000_000)
+    assert 2 <= len(looks) <= 3
