@@ -31,7 +31,9 @@ def progress_on(stream: TextIO) -> Progress | None:
         now = time.monotonic()
         if now - last[0] >= _PAUSE:
             last[0] = now
-            stream.write(f"\r{files:>9,} files  {where[:60]:60}")
+            # Names of folders are anybody's, and could steer the terminal.
+            where = "".join(one if one.isprintable() else "?" for one in where[:60])
+            stream.write(f"\r{files:>9,} files  {where:60}")
             stream.flush()
 
     return show
