@@ -22,6 +22,7 @@ from imdsctl.host.trace.settings import (
     Settings,
     buffer_size,
     duration,
+    number_kept,
     size,
 )
 from imdsctl.host.trace.summary import INCOMPLETE, Summary
@@ -107,14 +108,14 @@ def boot_note(trace: Trace) -> str:
 def parser() -> argparse.ArgumentParser:
     """The options; their names and meanings are those of `imdsctl host trace`."""
     one = argparse.ArgumentParser(
-        prog="trace",
+        prog="imdsctl-host.pyz trace",
         description="Who calls the metadata service on this host. Exit 0: nobody called IMDSv1; "
         "1: somebody did; 3: nobody was seen to, but some requests were lost; 5: it cannot work "
         "here.",
     )
     add = one.add_argument
-    add("--method", choices=METHODS, default="auto", help="how; the best that works here")
-    add("--for", dest="seconds", type=_as(duration), metavar="TIME", help="90s, 15m, 1h, 2d")
+    add("--method", choices=METHODS, default="auto", help="how; auto: the first that works here")
+    add("--for", dest="seconds", type=_as(duration), metavar="TIME", help="end after 90s, 1h, 2d")
     add("--version", choices=VERSIONS, help="only these requests")
     add("--comm", help="only of programs of this name")
     add("--pid", type=int, help="only of this process")
@@ -122,11 +123,23 @@ def parser() -> argparse.ArgumentParser:
     add("--cgroup", help="trace this cgroup only, and those below it")
     add("--json", action="store_true", help="a JSON object a line")
     add("--file", type=Path, help="a log beside what is printed, as JSON lines")
-    add("--rotate-size", type=_as(size), default=0, metavar="SIZE", help="64K, 100M, 1G")
-    add("--rotate-age", type=_as(duration), default=0.0, metavar="TIME", help="12h, 7d")
-    add("--keep", type=int, default=5, help="old logs that are kept")
+    add("--rotate-size", type=_as(size), default=0, metavar="SIZE", help="a new log after 64K, 1G")
+    add(
+        "--rotate-age",
+        type=_as(duration),
+        default=0.0,
+        metavar="TIME",
+        help="a new log after 12h, 7d",
+    )
+    add("--keep", type=_as(number_kept), default=5, metavar="N", help="old logs that are kept")
     add("--since-boot", action="store_true", help="it is started at the boot, as a service")
-    add("--buffer", type=_as(buffer_size), default=Settings.buffer, help="the kernel's ring")
+    add(
+        "--buffer",
+        type=_as(buffer_size),
+        default=Settings.buffer,
+        metavar="SIZE",
+        help="the kernel's ring: 4K to 1G",
+    )
     add("--host-root", type=Path, default=Path("/"), help="the host's files, in a container")
     add("--quiet", "-q", action="store_true", help="nothing on stderr but errors")
     return one
