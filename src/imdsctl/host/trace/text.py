@@ -41,7 +41,7 @@ def harmless(text: str) -> str:
 
 def started(sees: str, method: str, limits: list[str]) -> str:
     """The one line at the start: what is seen here, and what is not."""
-    return f"tracing by {method}: {sees}; not seen: {', '.join(limits)}"
+    return f"tracing by {method}: {sees}; not seen: {'; '.join(limits)}"
 
 
 def row(line: Mapping[str, Any]) -> Said:
@@ -122,7 +122,7 @@ def summary_lines(found: Summary) -> Iterator[Said]:
         for program, path, number in found.others[:_MOST]:
             yield Said("", f"    {number:>6,}  {path}  {harmless(program)}")
     if found.limits:
-        yield Said("", f"  not seen here: {', '.join(found.limits)}")
+        yield Said("", f"  not seen here: {'; '.join(found.limits)}")
 
 
 def _program(one: ProgramConclusion) -> Iterator[Said]:
