@@ -17,7 +17,9 @@ KINDS = (".py", ".o", ".toml")
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 _MAIN = """import sys
 if sys.version_info < (3, 9):
-    sys.exit("imdsctl-host.pyz needs Python 3.9 or newer, this is " + sys.version.split()[0])
+    this = sys.version.split()[0]
+    sys.stderr.write("imdsctl-host.pyz needs Python 3.9 or newer, this is " + this + "\\n")
+    sys.exit(5)
 from imdsctl.host.__main__ import main
 sys.exit(main())
 """

@@ -1,38 +1,18 @@
-"""Tracers, a cgroup of its own for each test, and instances' networks with metadata services."""
+"""Tracers, several instances' networks, a client in C; the rest is of every test of the kernel."""
 
-import itertools
-import os
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from host_bpf.conftest import _why_not
-from host_bpf.instances import Unit, World
+from host_bpf.instances import World
+from host_kernel import _kernel, container, unit, world
 
 from host_trace.tracers import Tracer
-from imdsctl.host import cgroups
 
-_numbers = itertools.count()
+__all__ = ["_kernel", "container", "unit", "world"]
 HERE = Path(__file__).parent
-
-
-@pytest.fixture(scope="session")
-def _kernel() -> None:
-    reason = _why_not()
-    if reason is not None:
-        pytest.skip(reason)
-
-
-@pytest.fixture
-def unit(_kernel: None) -> Iterator[Unit]:
-    """A cgroup of its own, with a service's name."""
-    path = cgroups.mount() / f"imdsctl-traced-{os.getpid()}-{next(_numbers)}.service"
-    path.mkdir()
-    one = Unit(path)
-    yield one
-    one.remove()
 
 
 @pytest.fixture
@@ -50,28 +30,12 @@ def tracer(_kernel: None) -> Iterator[Callable[..., Tracer]]:
 
 
 @pytest.fixture(scope="module")
-def world(_kernel: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    """An instance that allows v1: both addresses, its own network namespace."""
-    one = World(tmp_path_factory.mktemp("world"))
-    yield one
-    one.close()
-
-
-@pytest.fixture(scope="module")
 def worlds(_kernel: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[World]]:
     """Three of them."""
     several = [World(tmp_path_factory.mktemp(f"world{number}")) for number in range(3)]
     yield several
     for one in several:
         one.close()
-
-
-@pytest.fixture(scope="module")
-def container(_kernel: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    """A container on an instance with hop limit 1."""
-    one = World(tmp_path_factory.mktemp("container"), "container")
-    yield one
-    one.close()
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from host_bpf.instances import Unit, World
 
-from host_trace.tracers import Tracer
+from host_trace.tracers import PYZ_OR_CLI, Tracer
 
 TALK = Path(__file__).with_name("talk.py")
 Start = Callable[..., Tracer]
@@ -100,6 +100,31 @@ def test_a_log_is_rotated_by_age(tracer: Start, unit: Unit, world: World, tmp_pa
     time.sleep(0.8)
     trace.end()
     assert log.with_name("trace.jsonl.1").exists()
+
+
+def test_logrotate_moves_a_log_and_hangs_up_and_the_trace_goes_on_in_a_new_one(
+    tracer: Start, unit: Unit, world: World, tmp_path: Path
+) -> None:
+    log = tmp_path / "trace.jsonl"
+    trace = tracer("--cgroup", unit.name, "--file", log)
+    talk(unit, world, "v1")
+    trace.wait_for(lambda lines: len(lines) == 1)
+    log.rename(tmp_path / "moved")
+    for number in (signal.SIGHUP, signal.SIGUSR1, signal.SIGHUP):
+        trace.process.send_signal(number)
+    talk(unit, world, "v1")
+    assert trace.end()["requests"]["v1"] == 2
+    records = [json.loads(line) for line in log.read_text().splitlines()]
+    assert [one.get("record") for one in records] == ["start", None, "summary"]
+
+
+def test_a_hang_up_ends_a_trace_but_not_under_nohup(tracer: Start, unit: Unit) -> None:
+    trace = tracer("--cgroup", unit.name, command=["nohup", *PYZ_OR_CLI])
+    trace.process.send_signal(signal.SIGHUP)
+    time.sleep(0.5)
+    assert trace.process.poll() is None
+    assert trace.end()["record"] == "summary"
+    assert tracer("--cgroup", unit.name).end(signal.SIGHUP)["record"] == "summary"
 
 
 def test_a_trace_that_began_long_after_the_boot_does_not_claim_to_hold_it(

@@ -14,8 +14,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from host_trace.tracers import Tracer
+from imdsctl.host.trace import packets
+from imdsctl.host.trace.events import CannotTraceError, Who
 from imdsctl.host.trace.packets import PacketSource
-from imdsctl.host.trace.segments import kernel_filter, read_segment
+from imdsctl.host.trace.segments import Segment, kernel_filter, read_segment
 
 TALK = Path(__file__).with_name("talk.py")
 GET = b"GET /latest/meta-data/ HTTP/1.1\r\n\r\n"
@@ -135,3 +137,30 @@ def test_its_silence_proves_nothing(tracer: Callable[..., Tracer], world: World)
     trace.process.wait(20)
     assert trace.process.returncode == 0
     assert not trace.records[-1]["proves_silence"]
+
+
+def test_connections_whose_answers_were_lost_are_not_remembered_for_ever(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    try:
+        source = PacketSource()
+    except CannotTraceError as error:
+        pytest.skip(str(error))
+    try:
+        monkeypatch.setattr(packets, "_MOST", 10)
+        monkeypatch.setattr(source, "_find", lambda _: Who())
+        for port in range(1000, 1100):
+            one = Segment(
+                socket.AF_INET,
+                outgoing=True,
+                client=bytes(4),
+                port=port,
+                seq=1,
+                flags=0x18,
+                size=3,
+                payload=b"GET",
+            )
+            assert list(source._outgoing(one))
+        assert len(source._awaiting) == len(source._keys) == 10
+    finally:
+        source.close()

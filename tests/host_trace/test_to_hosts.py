@@ -16,6 +16,7 @@ import yaml
 from host_bpf.instances import Unit, World
 
 from host_trace.tracers import Tracer
+from imdsctl.host.__main__ import main
 from imdsctl.host.trace.command import parser
 
 PACKAGING = Path(__file__).parents[2] / "packaging"
@@ -223,3 +224,44 @@ def test_where_only_packets_may_be_looked_at_that_is_done(
     trace.end()
     assert trace.start["method"] == "packet"
     assert any(line.startswith("bpf: the kernel does not allow") for line in trace.said)
+
+
+BAD_WORDS = (
+    (["trace", "--keep", "-1"], "argument --keep: '-1': how many old logs are kept"),
+    (["trace", "--for", "soon"], "argument --for: 'soon' is no duration"),
+    (["probe", "--timeout", "-1"], "argument --timeout: '-1': seconds are a number above 0"),
+    (["probe", "--endpoint", "http://127.0.0.1:x"], "is no address; write it as http://169.254"),
+    (["probe", "--endpoint", "nonsense"], "is no address; write it as http://169.254"),
+    (["audit", "--root", "/nope"], "--root: /nope is no folder"),
+)
+
+
+@pytest.mark.parametrize(("given", "said"), BAD_WORDS)
+def test_what_makes_no_sense_is_refused_in_one_line(
+    given: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as end:
+        main(given)
+    assert end.value.code == 2
+    *usage, last = capsys.readouterr().err.splitlines()
+    assert said in last
+    assert usage[0].startswith(f"usage: imdsctl-host.pyz {given[0]} ")
+
+
+def test_a_failure_has_no_exit_code_that_means_a_finding(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    def fails(_: list[str]) -> int:
+        raise ValueError("what nobody thought of")
+
+    monkeypatch.setattr("imdsctl.host.audit.main", fails)
+    assert main(["audit"]) == 70
+    assert "what nobody thought of" in capsys.readouterr().err
+    old = interpreter(("3.8", "3.7", "3.6"))
+    if old is not None:
+        built = str(tmp_path / "x.pyz")
+        words = [sys.executable, str(PACKAGING / "build_host.py"), built]
+        subprocess.run(words, check=True, capture_output=True)
+        done = subprocess.run([old, built, "audit"], capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stdout) == (5, "")
+        assert "needs Python 3.9 or newer, this is 3." in done.stderr

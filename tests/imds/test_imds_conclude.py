@@ -7,7 +7,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from imdsctl.imds.conclude import FIXES, WORST_FIRST, Book, ProgramConclusion, conclude
+from imdsctl.imds.conclude import (
+    FIXES,
+    OTHERS,
+    SEVERAL,
+    WORST_FIRST,
+    Book,
+    ProgramConclusion,
+    conclude,
+)
 
 ITEM = "/latest/meta-data/instance-id"
 T_OK, T_LOST, T_403 = ("token", 200), ("token", None), ("token", 403)
@@ -217,3 +225,39 @@ def test_memory_stays_bounded_and_no_conclusion_is_forgotten() -> None:
     (found,) = book.conclusions()
     assert (found.conclusion, found.also, found.v1, found.v2) == ("v1-only", ("v2",), 1, 198)
     assert len(book._callers) == 10
+
+
+def test_containers_by_the_thousand_are_remembered_in_bounded_memory_and_all_counted() -> None:
+    book = Book(most_callers=50, most_programs=20)
+    for number in range(2000):
+        for version in ("v1", "token", "v2") if number % 2 else ("v1",):
+            book.add(
+                {
+                    "ts": f"2026-11-02T10:00:00.{number:06}Z",
+                    "version": version,
+                    "exe": "/app/server",
+                    "container": f"{number:064x}",
+                    "pid": number,
+                    "status": 200,
+                }
+            )
+    found = book.conclusions()
+    assert len(found) <= 20
+    assert len(book._callers) <= 50
+    assert sum(one.v1 for one in found) == 2000
+    assert sum(one.v2 for one in found) == sum(one.tokens for one in found) == 1000
+    (together,) = (one for one in found if one.container == SEVERAL)
+    assert (together.program, together.conclusion) == ("/app/server", "v1-only")
+    assert "v1-first" in together.also
+    assert together.first == "2026-11-02T10:00:00.000000Z"
+    assert {one.container for one in found} >= {f"{1999:064x}", f"{1998:064x}"}
+
+
+def test_programs_by_the_thousand_are_taken_together_at_last() -> None:
+    book = Book(most_programs=20)
+    for number in range(2000):
+        book.add({"version": "v1", "exe": f"/tmp/{number}/x", "pid": number})
+    found = book.conclusions()
+    assert len(found) <= 20
+    assert sum(one.v1 for one in found) == 2000
+    assert {one.program for one in found} >= {OTHERS, "/tmp/1999/x"}

@@ -24,6 +24,7 @@ from imdsctl.host.trace.summary import Summary
 from imdsctl.host.trace.text import (
     CONCLUSION_STYLES,
     Said,
+    harmless,
     place_of,
     row,
     started,
@@ -193,8 +194,8 @@ class _Table(_Quiet):
         for one in programs[:room]:
             table.add_row(
                 Text(one.conclusion, style=CONCLUSION_STYLES[one.conclusion]),
-                one.program,
-                place_of(one),
+                Text(harmless(one.program)),
+                Text(place_of(one)),
                 f"{one.v1:,}",
                 f"{one.v2:,}",
                 f"{one.tokens:,}",

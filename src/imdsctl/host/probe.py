@@ -40,6 +40,7 @@ _TOKEN_HEADER = "X-aws-ec2-metadata-token"  # noqa: S105 - a header's name
 _TTL_HEADER = "X-aws-ec2-metadata-token-ttl-seconds"
 _ROLE = re.compile(r"[\w+=,.@-]{1,128}")
 _LARGEST = 65536
+_LONGEST = 3600.0
 _NEW_NETWORK = 0x40000000
 
 _OK, _UNAUTHORIZED, _FORBIDDEN = 200, 401, 403
@@ -273,12 +274,40 @@ _BY_BOTOCORE = (
 )
 
 
+def _url(text: str) -> str:
+    """An address to ask, without a path of its own."""
+    try:
+        where = urlsplit(text)
+        good = where.scheme == "http" and where.hostname and where.port != 0
+    except ValueError:
+        good = False
+    if not good:
+        raise argparse.ArgumentTypeError(f"{text!r} is no address; write it as {ENDPOINT}")
+    return text
+
+
+def _seconds(text: str) -> float:
+    try:
+        found = float(text)
+    except ValueError:
+        found = 0.0
+    if not 0 < found <= _LONGEST:
+        raise argparse.ArgumentTypeError(f"{text!r}: seconds are a number above 0, as 2 or 0.5")
+    return found
+
+
 def main(arguments: list[str] | None = None) -> int:
     """The command line where there is nothing but Python: JSON on stdout, an exit code."""
-    parser = argparse.ArgumentParser(prog="probe", description="What IMDS answers on this host.")
-    parser.add_argument("--endpoint", default=ENDPOINT, help="where the service is")
-    parser.add_argument("--ipv6-endpoint", help="where it is over IPv6")
-    parser.add_argument("--timeout", type=float, default=TIMEOUT, help="seconds for each request")
+    parser = argparse.ArgumentParser(
+        prog="imdsctl-host.pyz probe",
+        description="What IMDS answers on this host; JSON on stdout. Exit 0: v2 only, or off; "
+        "1: v1 is allowed, or something is broken; 3: nothing answered at all.",
+    )
+    parser.add_argument("--endpoint", type=_url, default=ENDPOINT, help="where the service is")
+    parser.add_argument("--ipv6-endpoint", type=_url, help="where it is over IPv6")
+    parser.add_argument(
+        "--timeout", type=_seconds, default=TIMEOUT, help="seconds for each request"
+    )
     parser.add_argument("--container-pid", type=int, help="a process in the container to ask from")
     parser.add_argument("--no-container", action="store_true", help="look for no container")
     parser.add_argument("--sts", action="store_true", help="ask AWS who this host is")

@@ -120,11 +120,14 @@ class Book:
     """The same, line by line, in bounded memory: for a tracer that runs for weeks.
 
     Lines have to come in order of their time within one caller. A caller is remembered as a few
-    numbers; of the least recent ones beyond `most_callers` only the conclusion is kept.
+    numbers; of the least recent ones beyond `most_callers` only the conclusion is kept. Of the
+    least recent programs beyond `most_programs` those of one file are taken together, whichever
+    container or unit they were in, and at last all of them as OTHERS: no request is forgotten.
     """
 
-    def __init__(self, most_callers: int = 10_000) -> None:
+    def __init__(self, most_callers: int = 10_000, most_programs: int = 4096) -> None:
         self._most = most_callers
+        self._most_programs = most_programs
         self._programs: dict[_Key, _Program] = {}
         self._callers: dict[tuple[_Key, str], _Caller] = {}
 
@@ -138,7 +141,9 @@ class Book:
             _text(line, "container"),
             _text(line, "unit"),
         )
-        program = self._programs.setdefault(key, _Program())
+        # Taken out and put in again: the least recent stand first.
+        program = self._programs.pop(key) if key in self._programs else _Program()
+        self._programs[key] = program
         program.add(line)
         who = (key, caller_of(line))
         caller = self._callers.pop(who, None) or _Caller()
@@ -147,6 +152,20 @@ class Book:
         if len(self._callers) > self._most:
             oldest = next(iter(self._callers))
             self._programs[oldest[0]].settle(self._callers.pop(oldest))
+        while len(self._programs) > max(self._most_programs, 1):
+            self._fold(next(one for one in self._programs if one != _REST))
+
+    def _fold(self, key: _Key) -> None:
+        """Take a program together with others."""
+        program = self._programs.pop(key)
+        for who in [one for one in self._callers if one[0] == key]:
+            program.settle(self._callers.pop(who))
+        into: _Key = (key[0], key[1], SEVERAL if key[2] else None, SEVERAL if key[3] else None)
+        if into == key:
+            into = _REST
+        together = self._programs.pop(into) if into in self._programs else _Program()
+        together.join(program)
+        self._programs[into] = together
 
     def conclusions(self) -> list[ProgramConclusion]:
         """What is known up to now, the worst first."""
@@ -158,6 +177,11 @@ class Book:
 
 
 _Key = tuple[str, "str | None", "str | None", "str | None"]
+OTHERS = "other programs"
+SEVERAL = "several"
+"""What the program, and the container, of many is called that are taken together."""
+
+_REST: _Key = (OTHERS, None, None, None)
 _FEW = 8
 
 
@@ -262,6 +286,20 @@ class _Program:
         seen = self._seen[name]
         if value is not None and value != "" and len(seen) < _FEW:
             seen[value] = None
+
+    def join(self, other: _Program) -> None:
+        """Take what another had, too."""
+        for version, number in other._counts.items():
+            self._counts[version] += number
+        self._unanswered += other._unanswered
+        self._refused += other._refused
+        self._first = min(self._first or other._first, other._first or self._first)
+        self._last = max(self._last, other._last)
+        for name, values in other._seen.items():
+            for value in values:
+                self._note(name, value)
+        for what, confidence in other._settled.items():
+            self._settled[what] = max(confidence, self._settled.get(what, 0))
 
     def settle(self, caller: _Caller) -> None:
         found, confidence = caller.conclude()

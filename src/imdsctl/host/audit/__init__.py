@@ -31,7 +31,9 @@ def progress_on(stream: TextIO) -> Progress | None:
         now = time.monotonic()
         if now - last[0] >= _PAUSE:
             last[0] = now
-            stream.write(f"\r{files:>9,} files  {where[:60]:60}")
+            # Names of folders are anybody's, and could steer the terminal.
+            where = "".join(one if one.isprintable() else "?" for one in where[:60])
+            stream.write(f"\r{files:>9,} files  {where:60}")
             stream.flush()
 
     return show
@@ -40,7 +42,9 @@ def progress_on(stream: TextIO) -> Progress | None:
 def main(arguments: list[str] | None = None) -> int:
     """The command line where there is nothing but Python: JSON on stdout, an exit code."""
     parser = argparse.ArgumentParser(
-        prog="audit", description="Software here that is too old for IMDSv2."
+        prog="imdsctl-host.pyz audit",
+        description="Software here that is too old for IMDSv2; JSON on stdout. Exit 0: nothing "
+        "found; 1: findings; 3: nothing found, but not all could be read.",
     )
     parser.add_argument("--root", default="/", help="where the tree to look at begins")
     parser.add_argument("--one-file-system", action="store_true", help="stay on its filesystem")

@@ -21,6 +21,8 @@ MOST_UNPACKED = 2 * 1024 * 1024 * 1024
 """Bytes unpacked of one inner archive, and of all in one outer one."""
 
 MOST_ENTRIES = 500_000
+LARGEST_INDEX = 128 * 1024 * 1024
+_ENTRY = b"PK\x01\x02"
 _SMALL = 1024 * 1024
 _WHEEL = "in a wheel, which is installed from and not run"
 _CHUNK = 1024 * 1024
@@ -59,6 +61,25 @@ _ARTIFACTS = {
 """Jars that say what they are by their file's name alone, where they hold no pom.properties.
 `auth` and `core` could be anybody's and are not here; `regions`, `sdk-core` and `bundle` count
 only where the jar holds classes of the SDK."""
+
+
+class _Careful:
+    """A file that gives no more at once than an index with so many entries takes.
+
+    zipfile reads a whole index and makes an object of each entry, whatever the file claims.
+    """
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self.seek, self.tell, self.seekable = file.seek, file.tell, file.seekable
+
+    def read(self, size: int = -1) -> bytes:
+        data = self._file.read(size if 0 <= size <= LARGEST_INDEX else LARGEST_INDEX + 1)
+        if len(data) > LARGEST_INDEX:
+            raise NotReadError(f"has an index larger than {LARGEST_INDEX >> 20} MiB")
+        if len(data) > _CHUNK and data.count(_ENTRY) > MOST_ENTRIES:
+            raise NotReadError(f"has more than {MOST_ENTRIES:,} entries")
+        return data
 
 
 class Budget:
@@ -121,7 +142,7 @@ def _look(
     file: IO[bytes], where: str, depth: int, budget: Budget, missed: list[tuple[str, str]]
 ) -> Iterator[Package]:
     try:
-        with zipfile.ZipFile(file) as archive:
+        with zipfile.ZipFile(_Careful(file)) as archive:
             entries = archive.infolist()
             if len(entries) > MOST_ENTRIES:
                 raise NotReadError(f"has more than {MOST_ENTRIES:,} entries")

@@ -14,6 +14,21 @@ class NotReadError(Exception):
     """Something that may hold software could not be looked into; the text says why."""
 
 
+def open_regular(path: str, *, follow: bool = False) -> BinaryIO:
+    """A file, if it is a regular one: a pipe or a device could keep its reader for ever.
+
+    Raises:
+        OSError: it cannot be opened.
+        NotReadError: it is something else.
+    """
+    flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | (0 if follow else os.O_NOFOLLOW)
+    handle = os.open(path, flags)
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise NotReadError("no longer a regular file")
+    return os.fdopen(handle, "rb")
+
+
 class File(NamedTuple):
     """A regular file below the root."""
 
@@ -32,11 +47,7 @@ class File(NamedTuple):
             OSError: it cannot be opened.
             NotReadError: it is something else by now.
         """
-        handle = os.open(self.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-        if not stat.S_ISREG(os.fstat(handle).st_mode):
-            os.close(handle)
-            raise NotReadError("no longer a regular file")
-        return os.fdopen(handle, "rb")
+        return open_regular(self.path)
 
     def read(self, most: int = LARGEST_TEXT) -> bytes:
         """All of it.

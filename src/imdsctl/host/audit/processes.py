@@ -14,7 +14,7 @@ from typing import NamedTuple
 from imdsctl.host.audit.archive import look_into
 from imdsctl.host.audit.finders.golang import look_at_program
 from imdsctl.host.audit.finders.settings import in_environment, in_text
-from imdsctl.host.audit.found import NotRead, NotReadError, Package, Setting
+from imdsctl.host.audit.found import NotRead, NotReadError, Package, Setting, open_regular
 
 _DELETED = " (deleted)"
 _ARCHIVES = (".jar", ".war", ".ear")
@@ -97,15 +97,18 @@ def _one(pid: int, place: str, exe: str, own: str, looked: Looked) -> None:
     looked.settings.extend(s for word in words if word.startswith("-D") for s in in_text(word, who))
     # Files that others see are found by the walk; what was deleted, or is a container's, is not.
     if exe.endswith(_DELETED) or elsewhere:
-        with open(f"{place}/exe", "rb") as program:
+        with open_regular(f"{place}/exe", follow=True) as program:
             shown = f"{who}: {exe}"
             looked.packages.extend(_running(look_at_program(program, shown)))
     for number, target in opened.items():
         if target.endswith(_DELETED) or elsewhere:
             missed: list[tuple[str, str]] = []
-            with open(f"{place}/fd/{number}", "rb") as archive:
-                found = look_into(archive, f"{who}: {target}", missed)
-                looked.packages.extend(_running(found))
+            try:
+                with open_regular(f"{place}/fd/{number}", follow=True) as archive:
+                    found = look_into(archive, f"{who}: {target}", missed)
+                    looked.packages.extend(_running(found))
+            except NotReadError as error:
+                missed.append((f"{who}: {target}", str(error)))
             looked.not_read.extend(NotRead(where, why) for where, why in missed)
 
 

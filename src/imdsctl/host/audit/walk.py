@@ -107,21 +107,21 @@ class Walk:
             parent = os.path.basename(folder)
             try:
                 with os.scandir(folder) as entries:
-                    listed = list(entries)
+                    # One after the other: there are folders with millions of files.
+                    for entry in entries:
+                        try:
+                            if entry.is_dir(follow_symlinks=False):
+                                if self._enters(entry):
+                                    pending.append(entry.path)
+                            elif entry.is_file(follow_symlinks=False):
+                                self.files += 1
+                                if wanted(entry, parent):
+                                    shown = self.shown(entry.path)
+                                    yield File(entry.path, shown, entry.name, parent)
+                        except OSError as error:
+                            self._missed(entry.path, error)
             except OSError as error:
                 self._missed(folder, error)
-                continue
-            for entry in listed:
-                try:
-                    if entry.is_dir(follow_symlinks=False):
-                        if self._enters(entry):
-                            pending.append(entry.path)
-                    elif entry.is_file(follow_symlinks=False):
-                        self.files += 1
-                        if wanted(entry, parent):
-                            yield File(entry.path, self.shown(entry.path), entry.name, parent)
-                except OSError as error:
-                    self._missed(entry.path, error)
 
     def _missed(self, path: str, error: OSError) -> None:
         # Gone between listing and looking: nothing that could be missed.

@@ -20,6 +20,7 @@ _METADATA = re.compile(r"/+(?:(?:latest|1\.0|\d{4}-\d{2}-\d{2})(?:/.*)?)?")
 # The same few paths and user agents come again and again.
 redact_text = lru_cache(maxsize=4096)(_redact_text)
 _NANO = 1_000_000_000
+_JUMP = _NANO // 20
 _SHORT_PATH = 64
 
 
@@ -27,16 +28,35 @@ class Clock:
     """Times of the kernel's monotonic clock as times of day."""
 
     def __init__(self) -> None:
-        self.adjust()
+        self._ahead, self._slept = _differences()
 
     def adjust(self) -> None:
-        """Follow the time of day where it was set, and the monotonic clock over a suspend."""
-        self._ahead = time.time_ns() - time.clock_gettime_ns(time.CLOCK_MONOTONIC)
+        """Follow the time of day where it was set, and the monotonic clock over a suspend.
+
+        Smaller differences are left alone: lines that follow each other keep their order.
+        """
+        ahead, slept = _differences()
+        if abs(ahead - self._ahead) > _JUMP:
+            self._ahead, self._slept = ahead, slept
 
     def stamp(self, at: int) -> str:
-        """RFC 3339 in UTC, to the microsecond."""
-        seconds, rest = divmod(at + self._ahead, _NANO)
-        return f"{_second(seconds)}.{rest // 1000:06}Z"
+        """RFC 3339 in UTC, to the microsecond; `at` in nanoseconds of CLOCK_MONOTONIC."""
+        return _stamp(at + self._ahead)
+
+    def stamp_of_boot(self, at: int) -> str:
+        """The same of CLOCK_BOOTTIME, which goes on over a suspend."""
+        return _stamp(at - self._slept + self._ahead)
+
+
+def _differences() -> tuple[int, int]:
+    """Of the time of day, and of the clock since the boot, to the monotonic clock."""
+    now = time.clock_gettime_ns(time.CLOCK_MONOTONIC)
+    return time.time_ns() - now, time.clock_gettime_ns(time.CLOCK_BOOTTIME) - now
+
+
+def _stamp(at: int) -> str:
+    seconds, rest = divmod(at, _NANO)
+    return f"{_second(seconds)}.{rest // 1000:06}Z"
 
 
 @lru_cache(maxsize=16)

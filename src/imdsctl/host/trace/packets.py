@@ -84,7 +84,8 @@ class PacketSource:
         self._dropped = 0
         self._keys: OrderedDict[tuple[bytes, int], Hashable] = OrderedDict()
         self._owners: OrderedDict[Hashable, Who] = OrderedDict()
-        self._awaiting: set[Hashable] = set()
+        # Bounded as the others: an answer that was lost is awaited for ever.
+        self._awaiting: OrderedDict[Hashable, None] = OrderedDict()
         self._recent: list[int] = []
         self._others: list[int] = []
         self._looked = 0.0
@@ -139,10 +140,10 @@ class PacketSource:
         if key is None:
             return
         if one.payload.startswith(b"HTTP/") and len(one.payload) == STATUS_LINE:
-            self._awaiting.discard(key)
+            self._awaiting.pop(key, None)
             yield Received(at, key, one.seq, one.payload)
         elif one.flags & _RST and key in self._awaiting:
-            self._awaiting.discard(key)
+            self._awaiting.pop(key, None)
             yield Closed(at, key)
 
     def _outgoing(self, one: Segment) -> Iterator[Event]:
@@ -166,7 +167,7 @@ class PacketSource:
         if one.size:
             yield self._sent(one, key, at)
         if one.flags & (_FIN | _RST) and key in self._awaiting:
-            self._awaiting.discard(key)
+            self._awaiting.pop(key, None)
             yield Closed(at, key)
 
     def _sent(self, one: Segment, key: Hashable, at: int) -> Sent:
@@ -174,7 +175,7 @@ class PacketSource:
         if not who.pid:
             who = self._find(one)._replace(open_before=who.open_before)
             self._keep(self._owners, key, who)
-        self._awaiting.add(key)
+        self._keep(self._awaiting, key, None)
         return Sent(at, key, who, one.seq, one.size, one.payload, one.family)
 
     @staticmethod
@@ -281,9 +282,10 @@ def _link(path: str) -> str:
 
 def _comm(pid: int) -> str:
     try:
-        return Path(f"/proc/{pid}/comm").read_text(encoding="utf-8").rstrip("\n")
-    except (OSError, UnicodeDecodeError):
+        text = Path(f"/proc/{pid}/comm").read_text(encoding="utf-8", errors="replace")
+    except OSError:
         return ""
+    return text.rstrip("\n")
 
 
 def _why(error: Exception) -> str:

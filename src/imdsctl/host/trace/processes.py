@@ -225,7 +225,7 @@ class CgroupTree:
                 with os.scandir(folder) as entries:
                     for one in entries:
                         if one.is_dir(follow_symlinks=False):
-                            self._paths[one.inode()] = one.path[len(top) :]
+                            self._paths[one.inode()] = _text(one.path[len(top) :])
                             ahead.append(one.path)
             except OSError:
                 continue
@@ -251,6 +251,11 @@ def kernel_exe(raw: bytes, *, whole: bool) -> str:
     if not names:
         return ""
     return ("/" if whole else "…/") + "/".join(reversed(names))
+
+
+def _text(path: str) -> str:
+    """A path as text that can be written: what is no UTF-8 in it is replaced."""
+    return os.fsencode(path).decode("utf-8", "replace")
 
 
 def _joined(arguments: list[bytes] | None) -> str | None:
@@ -279,7 +284,7 @@ def _comm(here: Path) -> str:
 
 def _exe(here: Path) -> str:
     try:
-        return os.readlink(here / "exe")  # noqa: PTH115 - the text, not a path
+        return os.readlink(os.fsencode(here / "exe")).decode("utf-8", "replace")  # noqa: PTH115
     except OSError:
         return ""
 
@@ -313,7 +318,9 @@ def _user(uid: int, root: Path) -> str:
         except KeyError:
             return str(uid)
     try:
-        for line in (root / "etc/passwd").read_text(encoding="utf-8").splitlines():
+        for line in (
+            (root / "etc/passwd").read_text(encoding="utf-8", errors="replace").splitlines()
+        ):
             fields = line.split(":")
             if len(fields) > 3 and fields[2] == str(uid):  # noqa: PLR2004 - name, x, uid, gid
                 return fields[0]

@@ -30,8 +30,8 @@ BOOT_GRACE = 120.0
 are ordered after it have not begun."""
 
 _TICK = 0.1
-_ADJUST = 60.0
 _MOST_OTHERS = 100
+_CONTROLS = {one: f"\\u{one:04x}" for one in (*range(0x7F, 0xA0), *range(0xD800, 0xE000))}
 _INSTANCE_ID = ("/sys/devices/virtual/dmi/id/board_asset_tag", "/var/lib/cloud/data/instance-id")
 _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -106,7 +106,7 @@ class Trace:
         self._log: LogFile | None = None
         self.source: Source
         self.refused: dict[str, str] = {}
-        self.began = ""
+        self._began = 0
         self.since_boot = False
 
     def run(self) -> Summary:
@@ -116,6 +116,10 @@ class Trace:
             CannotTraceError: no method works here; says why for each.
             OSError: the log cannot be begun.
         """
+        with self._signals():
+            return self._run()
+
+    def _run(self) -> Summary:
         self.source = self._open()
         try:
             boot = time.clock_gettime(time.CLOCK_BOOTTIME)
@@ -125,16 +129,23 @@ class Trace:
                 cgroups=self.source.tree,
                 root=self.settings.host_root,
             )
-            self.began = self._clock.stamp(time.clock_gettime_ns(time.CLOCK_MONOTONIC))
+            self._began = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
             self._log = self._open_log()
-            with self._signals():
-                self._watcher.started(self)
-                self._watch()
+            self._watcher.started(self)
+            self._watch()
             return self._end()
         finally:
             self.source.close()
             if self._log is not None:
                 self._log.close()
+
+    @property
+    def began(self) -> str:
+        """When the trace began, RFC 3339: by today's clock, which may have been wrong then.
+
+        A boot begins with whatever time the hardware has, and it is set a little later.
+        """
+        return self._clock.stamp_of_boot(self._began)
 
     def _open(self) -> Source:
         if sys.platform != "linux":
@@ -187,30 +198,34 @@ class Trace:
 
     @contextmanager
     def _signals(self) -> Iterator[None]:
-        """Signals end the trace in good order, where it is ours to say."""
+        """Signals end the trace in good order, from its beginning to its summary.
+
+        Under nohup, and in a service that writes a log, a hang-up ends nothing: there it says that
+        logs were moved, which is seen without it.
+        """
         if threading.current_thread() is not threading.main_thread():
             yield
             return
         before = {one: signal.signal(one, lambda *_: self._stop.set()) for one in _ENDING}
+        service = self.settings.file is not None and not _at_terminal()
+        if service or before[signal.SIGHUP] is signal.SIG_IGN:
+            signal.signal(signal.SIGHUP, lambda *_: None)
         before[signal.SIGUSR1] = signal.signal(signal.SIGUSR1, lambda *_: self._asked.set())
         try:
             yield
         finally:
             for one, handler in before.items():
-                signal.signal(one, handler)
+                signal.signal(one, signal.SIG_DFL if handler is None else handler)
 
     def _watch(self) -> None:
         seconds = self.settings.seconds
         until = None if seconds is None else time.monotonic() + seconds
-        adjusted = time.monotonic()
         while not self._stop.is_set():
             now = time.monotonic()
             if until is not None and now >= until:
                 return
             self._read(_TICK if until is None else min(_TICK, until - now))
-            if now - adjusted > _ADJUST:
-                adjusted = now
-                self._clock.adjust()
+            self._clock.adjust()
             if self._log is not None:
                 with suppress(OSError):
                     self._log.turn()
@@ -313,9 +328,17 @@ def methods(settings: Settings) -> dict[str, Callable[[], Source]]:
     return every if settings.method == "auto" else {settings.method: every[settings.method]}
 
 
+def _at_terminal() -> bool:
+    with suppress(OSError, ValueError, AttributeError):
+        return sys.stdin.isatty()
+    return False
+
+
 def compact(record: Mapping[str, Any]) -> str:
     """One line of JSON."""
-    return json.dumps(record, ensure_ascii=False, separators=(",", ":"))
+    text = json.dumps(record, ensure_ascii=False, separators=(",", ":"))
+    # JSON escapes the control characters below 32; terminals obey those from 127 on, too.
+    return text if text.isprintable() else text.translate(_CONTROLS)
 
 
 def _instance_id() -> str | None:

@@ -94,6 +94,17 @@ def size(text: str) -> int:
     return int(found[1]) * _UNITS[found[2].lower()]
 
 
+def number_kept(text: str) -> int:
+    """How many old logs are kept: 0 or more.
+
+    Raises:
+        BadSettingError: it is no such number.
+    """
+    if not re.fullmatch(r"[0-9]{1,6}", text.strip()):
+        raise BadSettingError(f"{text!r}: how many old logs are kept is a number from 0 on")
+    return int(text)
+
+
 def buffer_size(text: str) -> int:
     """Bytes of the kernel's ring: a size that is a power of two.
 

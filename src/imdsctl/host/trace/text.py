@@ -29,9 +29,19 @@ class Said(NamedTuple):
     style: str = ""
 
 
+def harmless(text: str) -> str:
+    """A text without what would steer a terminal or pass for another line.
+
+    Names of programs, units and containers are whatever somebody chose.
+    """
+    if text.isprintable():
+        return text
+    return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in text)
+
+
 def started(sees: str, method: str, limits: list[str]) -> str:
     """The one line at the start: what is seen here, and what is not."""
-    return f"tracing by {method}: {sees}; not seen: {', '.join(limits)}"
+    return f"tracing by {method}: {sees}; not seen: {'; '.join(limits)}"
 
 
 def row(line: Mapping[str, Any]) -> Said:
@@ -48,8 +58,10 @@ def row(line: Mapping[str, Any]) -> Said:
     where = where_of(line)
     return Said(
         f"{line['ts'][11:23]}  {line['version']:5}",
-        f"  {line['method']:4} {fitted(line['path'], _PATH)}  {status}  {line['comm'] or '?'}"
-        f" ({line['pid'] or '?'})" + (f"  {where}" if where else "") + note,
+        f"  {line['method']:4} {fitted(line['path'], _PATH)}  {status}  "
+        f"{harmless(line['comm'] or '?')} ({line['pid'] or '?'})"
+        + (f"  {where}" if where else "")
+        + note,
         VERSION_STYLES.get(line["version"], ""),
     )
 
@@ -58,19 +70,19 @@ def where_of(line: Mapping[str, Any]) -> str:
     """Pod, container or unit, whichever says most."""
     if line["pod"]:
         name = line["container_name"]
-        return f"pod {line['pod']}" + (f" ({name})" if name else "")
+        return harmless(f"pod {line['pod']}" + (f" ({name})" if name else ""))
     if line["container"]:
-        return f"container {line['container_name'] or str(line['container'])[:_SHORT_ID]}"
-    return str(line["unit"] or "")
+        return harmless(f"container {line['container_name'] or str(line['container'])[:_SHORT_ID]}")
+    return harmless(str(line["unit"] or ""))
 
 
 def place_of(one: ProgramConclusion) -> str:
     """Where a program runs, in a few words."""
     if one.pod:
-        return f"pod {one.pod}"
+        return harmless(f"pod {one.pod}")
     if one.container:
-        return f"container {one.container[:_SHORT_ID]}"
-    return one.unit or ""
+        return harmless(f"container {one.container[:_SHORT_ID]}")
+    return harmless(one.unit or "")
 
 
 def fitted(text: str, width: int) -> str:
@@ -108,9 +120,9 @@ def summary_lines(found: Summary) -> Iterator[Said]:
     if found.others:
         yield Said("", "  not counted, because no path of AWS's metadata service:")
         for program, path, number in found.others[:_MOST]:
-            yield Said("", f"    {number:>6,}  {path}  {program}")
+            yield Said("", f"    {number:>6,}  {path}  {harmless(program)}")
     if found.limits:
-        yield Said("", f"  not seen here: {', '.join(found.limits)}")
+        yield Said("", f"  not seen here: {'; '.join(found.limits)}")
 
 
 def _program(one: ProgramConclusion) -> Iterator[Said]:
@@ -120,8 +132,8 @@ def _program(one: ProgramConclusion) -> Iterator[Said]:
         counts += f" ({one.unanswered:,} unanswered)"
     if one.refused:
         counts += f" ({one.refused:,} refused)"
-    name = one.program + (f"  in {place}" if place else "")
-    name += f"  as {one.user}" if one.user not in (None, "root") else ""
+    name = harmless(one.program) + (f"  in {place}" if place else "")
+    name += f"  as {harmless(one.user or '')}" if one.user not in (None, "root") else ""
     style = CONCLUSION_STYLES[one.conclusion]
     yield Said(f"  {one.conclusion:9}", f"  {name}", style)
     also = f"; some of its processes: {', '.join(one.also)}" if one.also else ""

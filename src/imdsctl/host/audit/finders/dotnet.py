@@ -16,6 +16,7 @@ FOLDERS: frozenset[str] = frozenset()
 
 _MODULE_VERSION = re.compile(r"^\s*ModuleVersion\s*=\s*['\"]([0-9.]+)['\"]", re.MULTILINE)
 _SMALL = 4 * 1024 * 1024
+_LARGEST = 16 * 1024 * 1024
 
 
 def look(file: File) -> Iterator[Package]:
@@ -28,7 +29,7 @@ def look(file: File) -> Iterator[Package]:
             yield Package("psmodule", name, version, file.shown, "PowerShell module")
         return
     try:
-        described = json.loads(file.read().decode("utf-8-sig", "replace"))
+        described = json.loads(file.read(_LARGEST).decode("utf-8-sig", "replace"))
     except (ValueError, RecursionError) as error:
         raise NotReadError(f"not readable as JSON: {error}") from error
     libraries = described.get("libraries") if isinstance(described, dict) else None

@@ -16,6 +16,7 @@ _CHUNK = 4 * 1024 * 1024
 _LARGEST_LIST = 16 * 1024 * 1024
 _MOST_SECTIONS = 10_000
 _FARTHEST = 1 << 62
+_LARGEST_PROGRAM = 4 * 1024 * 1024 * 1024
 _NOT_LINKED = "named among the program's modules, but its metadata client is not linked in"
 
 _CLIENTS = {
@@ -219,6 +220,8 @@ def _which(file: BinaryIO, needles: tuple[bytes, ...]) -> set[bytes]:
         chunk = _read(file, offset, _CHUNK)
         if not chunk:
             return found
+        if offset > _LARGEST_PROGRAM:
+            raise NotReadError(f"a program larger than {_LARGEST_PROGRAM >> 30} GiB")
         data = tail + chunk
         found.update(needle for needle in needles if needle in data)
         if len(found) == len(needles):

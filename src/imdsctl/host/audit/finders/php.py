@@ -11,13 +11,15 @@ NAMES = frozenset({"installed.json"})
 SUFFIXES: tuple[str, ...] = ()
 FOLDERS: frozenset[str] = frozenset()
 
+_LARGEST = 16 * 1024 * 1024
+
 
 def look(file: File) -> Iterator[Package]:
     """Every package in it; version 1 of Composer writes a list, version 2 an object."""
     if file.parent != "composer":
         return
     try:
-        listed = json.loads(file.text())
+        listed = json.loads(file.text(_LARGEST))
     except (ValueError, RecursionError) as error:
         raise NotReadError(f"not readable as JSON: {error}") from error
     packages = listed.get("packages", []) if isinstance(listed, dict) else listed

@@ -50,7 +50,9 @@ def _copy(file: File) -> Iterator[Package]:
     package = os.path.dirname(file.path)
     beside = os.path.dirname(package)
     installed = re.compile(rf"{file.parent}-[^/]*\.(?:dist|egg)-info$")
-    if any(installed.match(name) for name in os.listdir(beside)):
+    # A root may itself be the copy: beside it is nothing of the root's.
+    within = file.shown.count("/") > 1
+    if within and any(installed.match(name) for name in os.listdir(beside)):
         return
     found = _OWN_VERSION.search(file.text(_SMALL))
     if found is not None:

@@ -9,6 +9,7 @@ from imdsctl.host.audit.finders.rpmdb import (
     blobs_of_bdb,
     blobs_of_ndb,
     blobs_of_sqlite,
+    bounded,
     package_in,
 )
 from imdsctl.host.audit.found import File, Package
@@ -23,11 +24,13 @@ def look(file: File) -> Iterator[Package]:
     if file.parent != "rpm":
         return
     if file.name == "rpmdb.sqlite":
-        blobs = blobs_of_sqlite(file.path)
+        blobs = blobs_of_sqlite(file)
     elif file.name == "Packages.db":
-        blobs = blobs_of_ndb(file.read(LARGEST_DATABASE))
+        data = file.read(LARGEST_DATABASE)
+        blobs = bounded(blobs_of_ndb(data), len(data))
     else:
-        blobs = blobs_of_bdb(file.read(LARGEST_DATABASE))
+        data = file.read(LARGEST_DATABASE)
+        blobs = bounded(blobs_of_bdb(data), len(data))
     for blob in blobs:
         found = package_in(blob)
         if found is not None and found[0] != "gpg-pubkey":

@@ -3,49 +3,100 @@
 from __future__ import annotations
 
 import os
-import shutil
+import re
 import sqlite3
+import stat
 import struct
 import tempfile
+import time
 from collections.abc import Iterator
+from typing import BinaryIO
 from urllib.parse import quote
 
-from imdsctl.host.audit.found import NotReadError
+from imdsctl.host.audit.found import File, NotReadError, open_regular
 
 LARGEST_HEADER = 256 * 1024 * 1024
-LARGEST_DATABASE = 2 * 1024 * 1024 * 1024
-"""rpm's own limit for a header's data, and far above any database."""
+LARGEST_DATABASE = 512 * 1024 * 1024
+"""rpm's own limit for a header's data, and above any database: 3,000 packages take 150 MB."""
+
+_SECONDS = 60.0
+_STEPS = 100_000
+_PLAIN_TABLE = re.compile(r"\s*CREATE\s+TABLE\b", re.IGNORECASE)
+_QUERY = "SELECT length(blob), CASE WHEN length(blob) <= ? THEN blob END FROM Packages"
 
 
-def blobs_of_sqlite(path: str) -> Iterator[bytes]:
+def blobs_of_sqlite(file: File) -> Iterator[bytes]:
     """The headers in `rpmdb.sqlite`; a write-ahead log beside it is read, too, in a copy.
 
     Raises:
-        NotReadError: it is no such database.
+        NotReadError: it is no such database, or too large or too slow for one.
     """
-    log = path + "-wal"
+    path, log = file.path, file.path + "-wal"
     try:
-        if not (os.path.exists(log) and os.path.getsize(log)):
+        if os.lstat(path).st_size > LARGEST_DATABASE:
+            raise NotReadError(f"larger than {LARGEST_DATABASE >> 20} MiB")
+        if not _is_log(log):
             yield from _rows(path)
             return
         with tempfile.TemporaryDirectory(prefix="imdsctl-") as folder:
             copy = os.path.join(folder, "rpmdb.sqlite")
-            shutil.copyfile(path, copy, follow_symlinks=False)
-            shutil.copyfile(log, copy + "-wal", follow_symlinks=False)
+            for source, target in ((path, copy), (log, copy + "-wal")):
+                with open_regular(source) as here, open(target, "xb") as there:
+                    _copy(here, there)
             yield from _rows(copy, immutable=False)
     except sqlite3.Error as error:
         raise NotReadError(f"not readable as SQLite: {error}") from error
 
 
+def _is_log(path: str) -> bool:
+    """Whether there is a write-ahead log with anything in it; a link could lead anywhere."""
+    try:
+        status = os.lstat(path)
+    except FileNotFoundError:
+        return False
+    return stat.S_ISREG(status.st_mode) and status.st_size > 0
+
+
+def _copy(here: BinaryIO, there: BinaryIO) -> None:
+    left = LARGEST_DATABASE
+    while data := here.read(min(1 << 20, left + 1)):
+        left -= len(data)
+        if left < 0:
+            raise NotReadError(f"larger than {LARGEST_DATABASE >> 20} MiB")
+        there.write(data)
+
+
 def _rows(path: str, *, immutable: bool = True) -> Iterator[bytes]:
     options = "mode=ro&immutable=1" if immutable else "mode=rw"
-    with_options = f"file:{quote(path)}?{options}"
+    with_options = f"file:{quote(os.fsencode(path))}?{options}"
     database = sqlite3.connect(with_options, uri=True)
+    until = time.monotonic() + _SECONDS
     try:
-        for (blob,) in database.execute("SELECT blob FROM Packages"):
+        # A view, or a table that a program makes up, could go on for ever.
+        database.set_progress_handler(lambda: int(time.monotonic() > until), _STEPS)
+        kind = database.execute("SELECT type, sql FROM sqlite_master WHERE name = 'Packages'")
+        found = kind.fetchone()
+        if found is None or found[0] != "table" or not _PLAIN_TABLE.match(str(found[1])):
+            raise NotReadError("not a database of rpm: it has no table of packages")
+        for size, blob in database.execute(_QUERY, (LARGEST_HEADER,)):
+            if blob is None and size:
+                raise NotReadError("damaged: a header larger than rpm allows")
             yield bytes(blob) if isinstance(blob, (bytes, memoryview)) else b""
     finally:
         database.close()
+
+
+def bounded(blobs: Iterator[bytes], size: int) -> Iterator[bytes]:
+    """The same, as long as there is no more in them than in the whole file.
+
+    Raises:
+        NotReadError: there is; an index that names one header again and again would never end.
+    """
+    for blob in blobs:
+        size -= len(blob)
+        if size < 0:
+            raise NotReadError("damaged: its index names the same package again and again")
+        yield blob
 
 
 _SLOT_START, _SLOT_SIZE, _BLOCK, _NDB_PAGE = 32, 16, 16, 4096
