@@ -44,7 +44,11 @@ class Assigning(Pass):
                 value = self._added(target, value, scope)
             self._bind(target, value, scope, declares=form.declares)
             return value
-        self._spread(form.targets, value, scope, declares=form.declares)
+        called = form.value.function if isinstance(form.value, f.Call) else None
+        reads = isinstance(called, f.Member | f.Name) and (
+            called.name.rpartition(".")[2] in self.language.readers
+        )
+        self._spread(form.targets, value, scope, declares=form.declares, reads=reads)
         return value
 
     def _added(self, target: f.Form, value: Value, scope: Scope) -> Value:
@@ -60,11 +64,17 @@ class Assigning(Pass):
         return concatenated([before, value])
 
     def _spread(
-        self, targets: Sequence[f.Form], value: Value, scope: Scope, *, declares: bool
+        self,
+        targets: Sequence[f.Form],
+        value: Value,
+        scope: Scope,
+        *,
+        declares: bool,
+        reads: bool = False,
     ) -> None:
         items = value.items if isinstance(value, Seq) else []
         if isinstance(value, Answer) and self.language.errors_are_values:
-            thrown = isinstance(targets[-1], f.Name) and targets[-1].name == "_"
+            thrown = isinstance(targets[-1], f.Name) and targets[-1].name == "_" and not reads
             for one in value.seen:
                 one.checked = "no" if thrown else "yes" if one.fails == "yes" else one.checked
         for index, target in enumerate(targets):

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from imdsctl.lint.kinds import kind_of
-from imdsctl.lint.readers import _imds_url
+from imdsctl.lint.readers import _metadata_url
 from imdsctl.lint.readers._forms import Span
 from imdsctl.lint.readers._values import Hole, Piece, Seq, Str, Value, alternatives, as_parts
 from imdsctl.lint.source import Source
@@ -56,7 +56,7 @@ class Embedding:
             return
         shown, lines = self._rendered(value, at)
         shown, lines = shown[lead:], lines[shown[:lead].count("\n") :]
-        if not _imds_url.concerns(shown):
+        if not _metadata_url.concerns(shown):
             return
         source = self._source
         where = f"{source.inside}, {inside}" if source.inside else inside

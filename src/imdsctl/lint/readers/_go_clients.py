@@ -40,6 +40,16 @@ def _around(client: Value) -> tuple[Known, Value]:
     return ("unknown" if isinstance(proxy, Str) else "no"), proxy
 
 
+def _headers(client: Value, given: Value) -> Value:
+    """What a client sends: a RoundTripper of the program's own may add any header."""
+    transport = client.fields.get("Transport", NOTHING) if isinstance(client, Obj) else NOTHING
+    if isinstance(transport, Nothing) or (
+        isinstance(transport, Obj) and transport.kind == "go.transport"
+    ):
+        return given
+    return Tab(dict(given.entries) if isinstance(given, Tab) else {}, open=True)
+
+
 def _get(method: str, client: str = "http") -> Handler:
     def handle(run: Pass, called: Called) -> Value:
         bypasses, proxy = _around(called.this)
@@ -48,6 +58,7 @@ def _get(method: str, client: str = "http") -> Handler:
             f"{client}.{called.name.rpartition('.')[2]}",
             method,
             called.get(0),
+            _headers(called.this, NOTHING),
             bypasses=bypasses,
             proxy=proxy,
             raises=False,
@@ -101,7 +112,7 @@ def _do(run: Pass, called: Called) -> Value | None:
         "http.Client.Do",
         method,
         request.fields.get("url", UNKNOWN),
-        request.fields.get("headers", NOTHING),
+        _headers(called.this, request.fields.get("headers", NOTHING)),
         bypasses=bypasses,
         proxy=proxy,
         raises=False,
@@ -302,6 +313,7 @@ GO: Final = Language(
         {"httpmock.Activate", "gock.New", "httptest.NewServer", "httpmock.RegisterResponder"}
     ),
     errors_are_values=True,
+    readers=frozenset({"ReadAll", "Copy", "DumpResponse"}),
 )
 
 __all__ = ["GO", "text"]

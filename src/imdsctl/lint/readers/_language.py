@@ -74,6 +74,7 @@ class Language:
         bare_members: members are seen without their object's name.
         bare_calls: a function's name alone calls it.
         errors_are_values: a call gives its error as its last value, `_` throws it away.
+        readers: functions that read an answer's body: their error is not the request's.
         any_case: names are the same in any case.
     """
 
@@ -88,4 +89,5 @@ class Language:
     bare_members: bool = False
     bare_calls: bool = False
     errors_are_values: bool = False
+    readers: frozenset[str] = frozenset()
     any_case: bool = False

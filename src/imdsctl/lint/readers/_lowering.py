@@ -9,7 +9,7 @@ from tree_sitter import Node
 
 from imdsctl.lint.facts import Fact, Unparsed
 from imdsctl.lint.readers import _forms as f
-from imdsctl.lint.readers import _imds_url
+from imdsctl.lint.readers import _metadata_url
 from imdsctl.lint.readers._language import Language
 from imdsctl.lint.readers._parsing import parsed
 from imdsctl.lint.readers._run import Run
@@ -191,7 +191,7 @@ def gone_through(
         language: what is known of its libraries.
         finish: what adds edits to the requests, where a language has that.
     """
-    if _TEST.search(source.path) or not _imds_url.concerns(source.text):
+    if _TEST.search(source.path) or not _metadata_url.concerns(source.text):
         return
     tree = parsed(source.data, grammar)
     lowered = lowering(source)

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from imdsctl.lint.facts import Known
 from imdsctl.lint.readers import _forms as f
-from imdsctl.lint.readers import _imds_url
+from imdsctl.lint.readers import _metadata_url
 from imdsctl.lint.readers._embedding import Embedding
 from imdsctl.lint.readers._language import Called, Language
 from imdsctl.lint.readers._program_settings import Settings
@@ -130,7 +130,7 @@ class Pass:
             bypasses = "no"
         seen: list[Seen] = []
         for one in alternatives(url):
-            place = _imds_url.split(Str(as_parts(one)).shown())
+            place = _metadata_url.target(Str(as_parts(one)).shown())
             if place is None:
                 self.elsewhere.add(form)
                 continue

@@ -182,6 +182,7 @@ CALLS: Final[dict[str, Handler]] = {
         f"{one}.request": _requests(short, None, session=False) for one, short in _LIBRARIES.items()
     },
     **{name: _session(kind) for name, kind in _SESSIONS.items()},
+    **{f"aiohttp.{method}": _aiohttp(method) for method in _METHODS},  # until aiohttp 2
     "aiohttp.request": _aiohttp(None),
     "requests.Request": _prepared,
 }

@@ -313,7 +313,8 @@ def _calls() -> dict[str, Handler]:
         "Net.HTTP.post": _net("POST"), "Net.HTTP.new": _net_new, "Net.HTTP.start": _net_new,
         "open": _opened, "URI.open": _opened, "OpenURI.open_uri": _opened, "Kernel.open": _opened,
         "Faraday.new": _made("Faraday"), "Excon.new": _made("Excon"),
-        "RestClient.Resource.new": _made("Resource"), "HTTP.headers": _http_headers,
+        "HTTPClient.new": _made("HTTPClient"), "RestClient.Resource.new": _made("Resource"),
+        "HTTP.headers": _http_headers,
         "HTTP.timeout": _http_headers_none, "format": _formatted, "sprintf": _formatted,
         "File.join": _path, "ENV.fetch": _environment, "String": _first,
         "Hash.new": lambda _r, _c: Tab(),
@@ -359,6 +360,8 @@ def _methods() -> dict[str, Handler]:
         found[f"Faraday.{method}"] = _client("Faraday", method, "no", 2)
         found[f"http.rb.{method}"] = _client("HTTP", method, "no", None)
         found[f"Excon.{method}"] = _client("Excon", method, "no", None)
+        found[f"HTTPClient.{method}"] = _client("HTTPClient", method, "no", None)
+        found[f"HTTPClient.{method}_content"] = _client("HTTPClient", method, "yes", None)
     return found
 
 

@@ -14,6 +14,7 @@ from imdsctl.lint.readers._attention import attention, worst
 from imdsctl.lint.readers._calling import Calling
 from imdsctl.lint.readers._language import Language
 from imdsctl.lint.readers._seen import Seen, way_back
+from imdsctl.lint.readers._uses import Uses, stays_in, uses
 from imdsctl.lint.readers._values import (
     NOTHING,
     UNKNOWN,
@@ -44,6 +45,7 @@ class Run(Calling):
     def __init__(self, source: Source, language: Language) -> None:
         super().__init__(source, language)
         self._steps = self._depth = 0
+        self._uses: Uses = {}
         self._forms: dict[type[f.Form], Callable[[Any, Scope], Value]] = {
             f.Text: self._text, f.Nil: lambda _form, _scope: NOTHING, f.Name: self._name,
             f.Joined: self._joined, f.Formatted: self._formatted, f.Table: self._table,
@@ -57,6 +59,7 @@ class Run(Calling):
     def program(self, forms: Sequence[f.Form], mentioned: frozenset[str]) -> None:
         """Go through a text: its own statements, then every function that nothing called."""
         main = Obj("main")
+        self._uses = uses(forms)
         self.all(forms, Scope({"self": main, "this": main}))
         for kind in list(self._kinds.values()):
             if not kind.made:
@@ -234,6 +237,9 @@ class Run(Calling):
         with_token = any(one.is_token_request or one.token == "yes" for one in asked)  # noqa: S105
         if form.handlers:
             self._catches.pop()
+            for one in asked:  # a failure leaves the body, and nothing outside it has the value
+                if one.checked == "no" and stays_in(one.stored_in, form.body, self._uses):
+                    one.checked = "unknown"
         self._fallback += with_token
         before = dict(scope.values)
         for handler in form.handlers:

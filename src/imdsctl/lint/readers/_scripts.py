@@ -21,6 +21,8 @@ _USER_DATA: Final = frozenset({
     "user_data_file", "user_data_template", "pre_userdata", "cloudinit_pre_nodeadm",
 })  # fmt: skip
 """Attributes that hold user data, or a part of it; `content` and `template` of data sources."""
+_MANIFESTS: Final = frozenset({"yaml_body"})
+"""Attributes that hold a Kubernetes manifest: `kubectl_manifest`."""
 _BEGINS: Final = re.compile(r"\s*(?:#!|#cloud-|#include|<powershell>|MIME-Version:|Content-Type:)")
 _FRAGMENT: Final = re.compile(r"user_?data|template|script|bootstrap|startup", re.IGNORECASE)
 _ASKS: Final = re.compile(
@@ -94,7 +96,7 @@ def scripts(source: Source, carrier: Lines, attribute: str, owner: str) -> Itera
         yield from found or _fragment(source, carrier, attribute, inside)
     else:
         yield from _fragment(source, carrier, attribute, inside)
-    if attribute == "content" and "mainSteps" in carrier.text:
+    if attribute in _MANIFESTS or (attribute == "content" and "mainSteps" in carrier.text):
         kind = "json" if carrier.text.lstrip().startswith("{") else "yaml"
         yield carrier.as_source(source, kind, inside)
 

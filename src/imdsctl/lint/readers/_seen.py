@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from imdsctl.lint.facts import Edit, Known, Request
-from imdsctl.lint.readers import _imds_url
+from imdsctl.lint.readers import _metadata_url
 from imdsctl.lint.readers._forms import Call, Form
 from imdsctl.lint.readers._values import (
     UNKNOWN,
@@ -140,7 +140,7 @@ def name_of(value: Value) -> str:
 
 def of_another_cloud(headers: Value) -> bool:
     """Whether headers are of a metadata service that is not AWS's."""
-    return any(header(headers, name)[0] == "yes" for name in _imds_url.OTHER_CLOUDS)
+    return any(header(headers, name)[0] == "yes" for name in _metadata_url.OTHER_CLOUDS)
 
 
 def method_of(value: Value, otherwise: str) -> str:

@@ -30,6 +30,8 @@ def _wrong(request: Request) -> str:
         return ""
     if not request.path.rstrip("/").endswith("/api/token"):
         return "only the token's own path takes PUT, others answer 403"
+    if not request.host and request.path.rstrip("/") == "/api/token":
+        return ""  # the base, which is not known here, may well end with /latest
     if request.path != _PATH:
         slash = request.path.endswith("/")
         return f"a {'slash at its end' if slash else 'version in its path'} is answered with 403"
