@@ -33,7 +33,7 @@ from imdsctl.cli.wiring import Desk, aws, opened
 from imdsctl.model.automation import Document, Via
 from imdsctl.model.diagnostics import Exit, RefusedError, UsageError
 from imdsctl.model.plan import Plan
-from imdsctl.model.run import fold
+from imdsctl.model.run import Progress, fold
 
 _TYPED = 4
 
@@ -76,7 +76,7 @@ def apply(
         common: The options that every command has.
     """
     screen = Screen(common)
-    with opened(common, create=True) as desk:
+    with opened(common, create=resume is None) as desk:
         plan, waves = _chosen(desk, file, resume, wave)
         check_waves(plan, waves)
         named = _named(desk, plan, waves, resume, allow_irreversible or ())
@@ -254,13 +254,20 @@ def _dry_run(
     else:
         screen.line(
             ("dry run: ", "bold"),
-            f"{summary(ledger.progress)}, all in pretence; ",
-            "nothing was changed",
+            f"{_would(ledger.progress)}; nothing was changed",
         )
         _left_out(screen, ledger, plan)
         if finished:
             screen.next("the same without --dry-run")
     return Exit.OK if finished else Exit.STOPPED
+
+
+def _would(progress: Progress) -> str:
+    """What a run in pretence says of the real one."""
+    states = [p.state for p in progress.changes.values()]
+    if set(states) <= {"applied"}:
+        return f"{count(len(states), 'change')} would be applied"
+    return f"in pretence, {summary(progress)}"
 
 
 def _left_out(screen: Screen, ledger: Ledger, plan: Plan) -> None:

@@ -51,7 +51,7 @@ def verify(
     """
     screen = Screen(common)
     which = _which(hosts, asked=host)
-    with opened(common, create=True) as desk:
+    with opened(common) as desk:
         name = run or newest(desk.store)
         plan = desk.store.plan_of(name)
         reach = aws(desk, role_name or plan.role_name)
