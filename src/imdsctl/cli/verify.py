@@ -75,6 +75,8 @@ def verify(
             looker = HostLooker(reach.hosts, reach.fleet, desk.clock, ledger, name, script)
             screen.note("looking at hosts: the probe runs there by Run Command, as root")
         found = look_again(plan, site, ledger, _keeper(desk, caller), which=which, looker=looker)
+        applied = sum(ledger.change(one).state == "applied" for one in plan.changes())
+        onward = _onward(plan, ledger)
     state = _state(found)
     if output == "json":
         counts = host_states(found)
@@ -96,8 +98,21 @@ def verify(
             },
         )
     else:
-        show(screen, name, found, asked=which is not None)
+        within = applied - len(found.changes)
+        show(screen, name, found, asked=which is not None, within=within, onward=onward)
     return {"ok": Exit.OK, "failed": Exit.BAD_ANSWER, "incomplete": Exit.INCOMPLETE}[state]
+
+
+def _onward(plan: Plan, ledger: Ledger) -> str | None:
+    """How the rest of the plan would be applied, if there is any that needs no name."""
+    run = ledger.progress.run
+    if ledger.progress.state in ("stopped", "interrupted", "open"):
+        return f"imdsctl apply --resume {run}"
+    for wave in plan.waves:
+        left = [c.id for c in wave.changes if not c.irreversible]
+        if any(ledger.change(i).state == "pending" and not ledger.earlier(i) for i in left):
+            return f"imdsctl apply plan.json --wave {wave.number}   (the plan's next)"
+    return None
 
 
 def _which(hosts: str | None, *, asked: bool) -> Which | None:
