@@ -60,7 +60,7 @@ def apply(
 
     Args:
         file: The plan; with --resume it may be left out.
-        wave: Only these waves; -1 is the freeze.
+        wave: Only these waves: -1 is the freeze, 0 to 2 are instances, 3 is what is one way.
         yes: Do not ask.
         dry_run: Walk through everything without changing anything.
         allow_irreversible: The one-way changes to make, each by its name (ami-…, or

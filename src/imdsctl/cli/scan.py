@@ -39,7 +39,8 @@ def scan(
         regions: Comma-separated, or `all` for every enabled one.
         accounts: Comma-separated account ids beside the caller's own; needs --role-name.
         role_name: The role to assume in those accounts.
-        days: How many days of IMDSv1 metrics to read.
+        days: How many days of IMDSv1 metrics to read, 1 to 455; 14 unless `scan.days` says
+            otherwise.
         software: Whether to ask Systems Manager for agents and installed packages that are too
             old; on unless `scan.software` says otherwise.
         traces: Logs of `imdsctl host trace` or AWS's packet analyzer, named after their instance.

@@ -44,7 +44,7 @@ def verify(
         run: The run; the newest if not given.
         host: Also look from the instances themselves: the probe is sent by Run Command.
         hosts: On which: canaries (as with --host alone), all, or instance ids (a,b).
-        no_sts: Do not ask AWS on the host who it is.
+        no_sts: Do not have the hosts ask AWS who they are (sts get-caller-identity).
         role_name: The role to assume in other accounts; the scan's, if not given.
         output: A table for people, or JSON.
         common: The options that every command has.
