@@ -2,7 +2,7 @@
 
 import pytest
 
-from cli.conftest import Imdsctl
+from cli.conftest import FLEET, Imdsctl, StartAws
 from cli.test_exit_codes import MakeClient, post
 from imdsctl.simulator.server import SimulatedAws
 
@@ -42,3 +42,28 @@ def test_who_calls_most_is_somebody_who_still_can(imdsctl: Imdsctl, boto: MakeCl
     caller = next(word for word in line.split() if word.startswith("i-"))
     boto("ec2").modify_instance_metadata_options(InstanceId=caller, HttpTokens="required")
     assert "it calls v1 most" not in imdsctl("scan").err
+
+
+def test_status_and_report_count_the_same_launch_paths(
+    simulated_aws: StartAws, imdsctl: Imdsctl
+) -> None:
+    """A node group's own template is launched by EKS alone, and is no path beside the group's."""
+    own = """
+[[account.region.launch_template]]
+name = "nodes"
+[[account.region.launch_template.version]]
+options = { http_tokens = "optional" }
+
+[[account.region.auto_scaling_group]]
+name = "eks-workers"
+launch_template = "nodes"
+version = "1"
+size = 1
+eks_nodegroup = "workers"
+eks_custom_template = true
+
+[[account.region.auto_scaling_group]]"""
+    simulated_aws(FLEET.replace("\n[[account.region.auto_scaling_group]]", own, 1))
+    told = imdsctl("scan", "--regions", "eu-west-1", "-o", "json").json()["launch_paths"]
+    headline = imdsctl("report", "-o", "json").json()["headline"]
+    assert told == {"total": headline["paths"], "v1_allowed": headline["paths_v1"]}

@@ -36,6 +36,7 @@ def launch_paths(store: Store) -> list[LaunchPath]:
             defaults=next(store.view("account-defaults", cell), None),
             images=store.view("images", cell),
             instances=(),
+            nodegroups=store.view("nodegroups", cell),
         ).paths()
     ]
 
