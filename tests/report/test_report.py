@@ -296,15 +296,22 @@ def test_what_was_refused_alike_is_one_row() -> None:
         ),
     ]
     rows = gap_rows(
-        Gap(account="1" * 12, region=region, what=what, why=why, seen=0, observed_at=NOW)
+        Gap(
+            account="1" * 12,
+            region=region,
+            what=what,
+            why=why,
+            seen=7 * (what == "images"),
+            observed_at=NOW,
+        )
         for region, what, why in told
     )
     assert [(row.regions, row.whats, row.why) for row in rows] == [
-        (("us-east-1", "us-west-2"), ("instances", "groups"), "access denied"),
-        (("us-west-2",), ("images",), "InternalError: An internal error has occurred"),
+        (("us-east-1", "us-west-2"), (("instances", 0), ("groups", 0)), "access denied"),
+        (("us-west-2",), (("images", 7),), "InternalError: An internal error has occurred"),
         (
             ("eu-west-1",),
-            ("images",),
+            (("images", 7),),
             "access denied because no policy allows it",
         ),
     ]

@@ -17,18 +17,22 @@ _DENIED: Final = re.compile(
 
 
 class GapRow(Struct, frozen=True, kw_only=True):
-    """Readings of one account that failed for the same reason; `actions` are IAM's, if refused."""
+    """Readings of one account that failed for the same reason.
+
+    `whats` are kinds of reading, each with how much of it came before the failure; `actions` are
+    IAM's, where AWS refused them.
+    """
 
     account: str
     regions: tuple[str, ...]
-    whats: tuple[str, ...]
+    whats: tuple[tuple[str, int], ...]
     why: str
     actions: tuple[str, ...] = ()
 
 
 def gap_rows(gaps: Iterable[Gap]) -> list[GapRow]:
     """The gaps in the order of their first, those of one region and reason together."""
-    whats: dict[tuple[str, str, str], list[str]] = defaultdict(list)
+    whats: dict[tuple[str, str, str], list[tuple[str, int]]] = defaultdict(list)
     actions: dict[tuple[str, str, str], list[str]] = defaultdict(list)
     for gap in gaps:
         why = gap.why
@@ -36,11 +40,12 @@ def gap_rows(gaps: Iterable[Gap]) -> list[GapRow]:
         if denied:
             why = f"access denied{denied['how'].rstrip('. ')}"
         key = gap.account, gap.region, why
-        before = f" (after {gap.seen:,})" if gap.seen else ""
-        whats[key].append(gap.what.replace("-", " ") + before)
+        whats[key].append((gap.what, gap.seen))
         if denied:
             actions[key].append(denied["action"])
-    regions: dict[tuple[str, str, tuple[str, ...], tuple[str, ...]], list[str]] = defaultdict(list)
+    regions: dict[tuple[str, str, tuple[tuple[str, int], ...], tuple[str, ...]], list[str]] = (
+        defaultdict(list)
+    )
     for (account, region, why), read in whats.items():
         found = tuple(dict.fromkeys(actions[account, region, why]))
         regions[account, why, tuple(dict.fromkeys(read)), found].append(region)
