@@ -52,3 +52,16 @@ def test_what_was_so_already_is_counted(imdsctl: Imdsctl) -> None:
     again = imdsctl("apply", "wide.json", "--wave=-1", "--yes")
     assert again.err.count("account-defaults") == 0
     assert "19/19" in again.err
+
+
+@pytest.mark.usefixtures("aws")
+def test_a_one_way_change_is_always_told(imdsctl: Imdsctl) -> None:
+    imdsctl("scan")
+    imdsctl("plan", "-f", "plan.json")
+    assert imdsctl("apply", "plan.json", "--wave=-1", "--yes").code == 0
+    imdsctl("scan")
+    imdsctl("plan", "--enforce", "-f", "last.json")
+    name = "111111111111/us-east-1"
+    said = imdsctl("apply", "last.json", "--wave", 3, "--yes", "--allow-irreversible", name)
+    assert said.code == 0
+    assert f"✓ account-enforcement {name}" in said.err
