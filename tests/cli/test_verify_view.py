@@ -65,3 +65,15 @@ def test_a_one_way_change_is_always_told(imdsctl: Imdsctl) -> None:
     said = imdsctl("apply", "last.json", "--wave", 3, "--yes", "--allow-irreversible", name)
     assert said.code == 0
     assert f"✓ account-enforcement {name}" in said.err
+
+
+def test_a_change_that_aws_does_not_allow_points_at_the_permissions(
+    planned: SimulatedAws, imdsctl: Imdsctl
+) -> None:
+    fault = b'[{"operation": "ModifyInstanceMetadataOptions", "times": 9, "fault": "denied"}]'
+    post(planned, "faults", fault)
+    said = imdsctl("apply", "plan.json", "--yes")
+    assert said.code == 4
+    assert "next: imdsctl permissions apply" in said.err
+    assert "imdsctl explain" not in said.err
+    assert "--resume" in said.err

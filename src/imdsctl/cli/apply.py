@@ -301,8 +301,12 @@ def _end(
     failed = [c for c in progress.changes.values() if c.state in ("failed", "rolled-back")]
     known = plan.changes()
     resource = known[failed[-1].id].resource if failed and failed[-1].id in known else None
+    refused = any("not authorized" in c.detail for c in failed)
+    first = ["imdsctl permissions apply   (what it has to be allowed)"] if refused else []
+    if resource and not refused:
+        first = [f"imdsctl explain {resource}"]
     screen.next(
-        *([f"imdsctl explain {resource}"] if resource else []),
+        *first,
         f"imdsctl apply {file or ''} --resume {progress.run}".replace("  ", " "),
         f"imdsctl rollback {progress.run}",
     )
