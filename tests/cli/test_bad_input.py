@@ -51,9 +51,13 @@ def test_days_that_cloudwatch_does_not_keep(imdsctl: Imdsctl, days: str) -> None
         ("[scan]\ndays = 0", ["scan.days is 0", "from 1 to 455"]),
         ("[scan]\nshare = 7.5", ["scan.share is 7.5", "from 0.01 to 1"]),
         ("[waves.stateful]\nbatch = 0", ["waves.stateful.batch is 0"]),
-        ("[waves.first]\nbatch = 1", ["[waves]", "'first'"]),
-        ("[plan]\nexisting = 'magic'", ["[plan.existing]", "'magic'"]),
-        ("[refresh]\nprotected = 'leave'", ["[refresh.protected]", "'leave'"]),
+        ("[waves.first]\nbatch = 1", ["[waves]", "'first'", "disposable, auto-scaling, stateful"]),
+        ("[plan]\nexisting = 'magic'", ["[plan.existing]", "'magic'", "in-place, refresh"]),
+        (
+            "[refresh]\nprotected = 'leave'",
+            ["[refresh.protected]", "'leave'", "Ignore, Refresh, Wait"],
+        ),
+        ("[[wave_rule]]\nwave = 'last'\ntags = {}", ["[wave_rule[0].wave]", "auto-scaling"]),
         ("[refresh]\nprotect = 'Wait'", ["[refresh]", "'protect'", "did you mean 'protected'"]),
         ("[refresh]\nbake_time = 172801", ["refresh.bake_time is 172801", "from 0 to 172800"]),
         ("[refresh]\ncheckpoint_delay = -1", ["refresh.checkpoint_delay is -1"]),
@@ -253,3 +257,35 @@ def test_no_error_repeats_a_secret(imdsctl: Imdsctl, monkeypatch: pytest.MonkeyP
     said = imdsctl("status", "--db", db)
     assert said.code == 2
     assert "hunter2" not in said.out + said.err
+
+
+@pytest.mark.parametrize(
+    "command",
+    [["status"], ["plan"], ["verify"], ["rollback", "--yes"], ["apply", "--resume", "a-run"]],
+)
+def test_a_store_that_is_not_there_is_named_and_not_made(
+    imdsctl: Imdsctl, tmp_path: Path, command: list[str]
+) -> None:
+    refused(imdsctl(*command, "--db", "mistyped.db"), "no store at mistyped.db", "--db")
+    assert not (tmp_path / "mistyped.db").exists()
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        (["statu"], ['unknown command "statu"', 'Did you mean "status"?\n']),
+        (["status", "more"], ["'more' is more than the command takes"]),
+        (["explain"], ["RESOURCE is missing", "imdsctl explain --help"]),
+        (["--no-color", "status"], ["--no-color comes before", "imdsctl status --no-color"]),
+    ],
+)
+def test_a_command_line_that_is_wrong(
+    imdsctl: Imdsctl, command: list[str], words: list[str]
+) -> None:
+    refused(imdsctl(*command), *words, "hint: ")
+
+
+@pytest.mark.usefixtures("scanned")
+def test_a_folder_that_is_not_there(imdsctl: Imdsctl) -> None:
+    for command in (["plan", "-f", "no/plan.json"], ["report", "-f", "no/report.html"]):
+        refused(imdsctl(*command), "no folder no", "mkdir -p no")

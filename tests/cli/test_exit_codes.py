@@ -201,6 +201,35 @@ def test_6_no_credentials(
     assert "hint: " in said.err
 
 
+@pytest.mark.parametrize(
+    ("settings", "code", "words"),
+    [
+        ("[profile other]\n", 6, "The config profile (mine) could not be found"),
+        ("[profile mine\n", 2, "Unable to parse config file"),
+        ("[profile mine]\ncredential_process = /no/such/program\n", 6, "/no/such/program"),
+    ],
+)
+def test_aws_settings_that_lead_nowhere(
+    imdsctl: Imdsctl,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    settings: str,
+    code: int,
+    words: str,
+) -> None:
+    file = tmp_path / "aws-config"
+    file.write_text(settings)
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID", raising=False)
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY", raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(file))
+    monkeypatch.setenv("AWS_PROFILE", "mine")
+    said = imdsctl("scan")
+    assert said.code == code
+    assert words in said.err
+    assert "hint: " in said.err
+    assert "Traceback" not in said.err
+
+
 @pytest.mark.usefixtures("aws")
 def test_6_nobody_answers(imdsctl: Imdsctl, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from cli.conftest import ANSI, Imdsctl, process
-from imdsctl.cli.app import COMMANDS, SUBCOMMANDS
+from imdsctl.cli.app import COMMANDS, GROUPS, SUBCOMMANDS
+from imdsctl.model.diagnostics import Exit
 
 WIDTH = 80
 
@@ -241,6 +242,13 @@ def test_every_command_has_a_help_that_fits(command: str) -> None:
             assert option in out, option
     else:
         assert all(f" {name} " in out for name in COMMANDS)
+        assert all(group in out for group in GROUPS)
+        codes = " ".join(out.partition("Exit codes: ")[2].split())
+        assert all(f"{int(code)} " in codes for code in Exit)
+
+
+def test_every_command_stands_in_one_group() -> None:
+    assert sorted(name for names in GROUPS.values() for name in names) == sorted(COMMANDS)
 
 
 def test_the_first_help_imports_no_command() -> None:

@@ -13,7 +13,8 @@ from report_fleet import HOSTILE, NOW, PROD, World, demo_world, empty_world, lar
 
 from imdsctl.model.evidence import AccountDefaults, Cell
 from imdsctl.report.collect import collect
-from imdsctl.report.data import ReportData
+from imdsctl.report.data import Gap, ReportData
+from imdsctl.report.gaps import gap_rows
 from imdsctl.report.history import difference
 from imdsctl.report.html import render_html
 from imdsctl.report.tabular import render_csv, render_json
@@ -278,3 +279,40 @@ def test_regions_alike_share_a_row_and_empty_ones_are_counted() -> None:
     text = Reader(render_html(gather(world))).text
     assert "2 more account and region pairs were read and had no instance." in text
     assert f"{PROD} eu-north-1, eu-west-1, sa-east-1 not set" in text
+
+
+def test_what_was_refused_alike_is_one_row() -> None:
+    refused = "User: arn:aws:iam::111111111111:user/x is not authorized to perform: "
+    told = [
+        ("us-east-1", "instances", f"UnauthorizedOperation: {refused}ec2:DescribeInstances"),
+        ("us-east-1", "groups", f"AccessDenied: {refused}autoscaling:DescribeAutoScalingGroups"),
+        ("us-west-2", "instances", f"UnauthorizedOperation: {refused}ec2:DescribeInstances"),
+        ("us-west-2", "groups", f"AccessDenied: {refused}autoscaling:DescribeAutoScalingGroups"),
+        ("us-west-2", "images", "InternalError: An internal error has occurred"),
+        (
+            "eu-west-1",
+            "images",
+            f"AccessDenied: {refused}ec2:DescribeImages on resource: * because no policy allows it",
+        ),
+    ]
+    rows = gap_rows(
+        Gap(
+            account="1" * 12,
+            region=region,
+            what=what,
+            why=why,
+            seen=7 * (what == "images"),
+            observed_at=NOW,
+        )
+        for region, what, why in told
+    )
+    assert [(row.regions, row.whats, row.why) for row in rows] == [
+        (("us-east-1", "us-west-2"), (("instances", 0), ("groups", 0)), "access denied"),
+        (("us-west-2",), (("images", 7),), "InternalError: An internal error has occurred"),
+        (
+            ("eu-west-1",),
+            (("images", 7),),
+            "access denied because no policy allows it",
+        ),
+    ]
+    assert rows[0].actions == ("ec2:DescribeInstances", "autoscaling:DescribeAutoScalingGroups")

@@ -161,6 +161,15 @@ def test_nothing_sticks_out_sideways(browser: Browser, page: Path, width: int) -
     assert browser.value("document.documentElement.scrollWidth") <= width
 
 
+def test_on_a_narrow_screen_rows_stay_rows(browser: Browser, page: Path) -> None:
+    """What does not fit is scrolled to; no column is squeezed until its words stand on end."""
+    browser.open(page, 390)
+    tables = "[...document.querySelectorAll('.scroll > table:not(.narrow)')]"
+    assert browser.value(f"Math.min(...{tables}.map(t => t.clientWidth))") > 600
+    chart = "document.querySelector('figure .scroll').scrollWidth"
+    assert browser.value(chart) > 600
+
+
 def test_at_800_pixels_no_table_has_to_be_scrolled(browser: Browser, page: Path) -> None:
     browser.open(page, 800)
     wide = "[...document.querySelectorAll('.scroll')].filter(d => d.scrollWidth > d.clientWidth)"

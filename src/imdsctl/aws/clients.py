@@ -17,7 +17,7 @@ from botocore.loaders import create_loader
 
 from imdsctl.aws.budget import Budget
 from imdsctl.aws.credentials import Accounts, Acting, acting, sign_with_account
-from imdsctl.aws.errors import AWS_ERRORS, THROTTLING, no_identity, raise_if_no_aws
+from imdsctl.aws.errors import AWS_ERRORS, THROTTLING, no_identity, no_program, raise_if_no_aws
 from imdsctl.aws.fastpath import take_instances
 from imdsctl.aws.model import prune
 from imdsctl.aws.series import put_queries_in, set_queries_aside, take_series
@@ -56,6 +56,10 @@ class Clients:
         role_name: the role to assume in accounts other than the caller's own.
         clock: does the waiting for the budgets.
         share: the part of AWS's published rates to use.
+
+    Raises:
+        NoAwsError: there is no such profile.
+        UsageError: the AWS configuration makes no sense.
     """
 
     def __init__(self, *, role_name: str | None, clock: Clock, share: float = 0.5) -> None:
@@ -65,7 +69,7 @@ class Clients:
             logger = logging.getLogger(name)
             logger.setLevel(max(logger.level, logging.INFO))
         self._session = botocore.session.Session()
-        self._loader = _loader(self._session.get_config_variable("data_path"))
+        self._loader = _loader(self._setting("data_path"))
         self._session.register_component("data_loader", self._loader)
         self._pruned: set[str] = set()
         self._clients: dict[tuple[str, str, bool], Any] = {}
@@ -83,12 +87,20 @@ class Clients:
     @property
     def home_region(self) -> str:
         """The region of the caller's AWS settings, where STS and the list of regions are asked."""
+        return str(self._setting("region") or _FALLBACK_REGION)
+
+    def _setting(self, name: str) -> Any:
+        """A setting of the AWS configuration, whose files are read by the first such look.
+
+        Raises:
+            NoAwsError: there is no such profile.
+            UsageError: the AWS configuration makes no sense.
+        """
         try:
-            region = self._session.get_config_variable("region")
+            return self._session.get_config_variable(name)
         except AWS_ERRORS as problem:
             raise_if_no_aws(problem, own=True)
             raise
-        return str(region or _FALLBACK_REGION)
 
     def caller(self) -> tuple[str, str]:
         """Account id and ARN of the caller; asked once.
@@ -181,6 +193,8 @@ class Clients:
         except AWS_ERRORS as problem:
             raise_if_no_aws(problem, own=True)
             raise
+        except OSError as problem:
+            raise no_program(problem) from None
         except ValueError as problem:
             raise UsageError(
                 "the AWS configuration makes no sense",

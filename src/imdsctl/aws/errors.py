@@ -10,6 +10,8 @@ from typing import Final
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
+    ConfigNotFound,
+    ConfigParseError,
     ConnectionClosedError,
     ConnectionError,  # noqa: A004 - botocore's own name for it
     ConnectTimeoutError,
@@ -84,9 +86,32 @@ _NO_CREDENTIALS: Final = (
     SSOTokenLoadError,
     TokenRetrievalError,
 )
+_BAD_CONFIGURATION: Final = (
+    ConfigNotFound,
+    ConfigParseError,
+    InvalidConfigError,
+    InvalidRegionError,
+    NoRegionError,
+)
 _CREDENTIALS_HINT: Final = (
     "check with `aws sts get-caller-identity`; log in again, or set AWS_PROFILE"
 )
+# botocore's texts of these name a profile or a variable, never a value.
+_HARMLESS: Final = (PartialCredentialsError, ProfileNotFound, SSOTokenLoadError)
+_WORDS: Final[tuple[tuple[type[Exception] | tuple[type[Exception], ...], str], ...]] = (
+    (ResponseParserError, "the answer is garbled"),
+    (MalformedSeriesError, "times and values do not belong together"),
+    (ReadTimeoutError, "no answer came in time"),
+    ((ConnectTimeoutError, EndpointConnectionError), "cannot connect to the endpoint"),
+    (ConnectionClosedError, "the connection was closed before an answer came"),
+    ((ConnectionError, HTTPClientError), "the connection failed"),
+    (
+        NoCredentialsError,
+        "neither the environment nor a profile, SSO or an instance's role has any",
+    ),
+    (_NO_CREDENTIALS, "there are no valid credentials"),
+)
+"""What is said of each kind of failure; the first that fits."""
 _SERVER_ERROR: Final = 500
 
 
@@ -115,20 +140,11 @@ def message_of(problem: Exception) -> str:
         if problem.operation_name == "AssumeRole":
             message = f"{message} (sts:AssumeRole)"
         return message
-    if isinstance(problem, ResponseParserError):
-        return "the answer is garbled"
-    if isinstance(problem, MalformedSeriesError):
-        return "times and values do not belong together"
-    if isinstance(problem, ReadTimeoutError):
-        return "no answer came in time"
-    if isinstance(problem, ConnectTimeoutError | EndpointConnectionError):
-        return "cannot connect to the endpoint"
-    if isinstance(problem, ConnectionClosedError):
-        return "the connection was closed before an answer came"
-    if isinstance(problem, ConnectionError | HTTPClientError):
-        return "the connection failed"
-    if isinstance(problem, _NO_CREDENTIALS):
-        return "there are no valid credentials"
+    if isinstance(problem, _HARMLESS):
+        return str(problem)
+    for kinds, words in _WORDS:
+        if isinstance(problem, kinds):
+            return words
     return "the call could not be made"
 
 
@@ -154,12 +170,21 @@ def raise_if_no_aws(problem: Exception, *, own: bool) -> None:
         raise NoAwsError(
             "there are no valid AWS credentials", detail=why(problem), hint=_CREDENTIALS_HINT
         ) from None
-    if isinstance(problem, InvalidRegionError | NoRegionError | InvalidConfigError):
+    if isinstance(problem, _BAD_CONFIGURATION):
         raise UsageError(
             "the AWS configuration makes no sense",
             detail=str(problem),
             hint="check the regions asked for and ~/.aws/config",
         ) from None
+
+
+def no_program(problem: OSError) -> NoAwsError:
+    """The error for a `credential_process` that could not be started."""
+    return NoAwsError(
+        "there are no valid AWS credentials",
+        detail=f"credential_process {problem.filename}: {problem.strerror}",
+        hint="check that program in ~/.aws/config, or set AWS_PROFILE to another profile",
+    )
 
 
 def no_identity(problem: Exception) -> NoAwsError:

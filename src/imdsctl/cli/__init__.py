@@ -4,6 +4,7 @@ Data goes to stdout, everything else to stderr. `wiring` alone knows concrete ad
 """
 
 import os
+import re
 import shutil
 import sys
 import textwrap
@@ -57,9 +58,24 @@ def _run(tokens: Sequence[str] | None) -> int:
 
 def _misused(error: "cyclopts.CycloptsError") -> UsageError:
     """A command line that could not be parsed, in the words of every other error."""
-    summary = " ".join(str(error).split()).partition(". Available")[0].removesuffix(".")
+    summary = " ".join(str(error).split())
+    summary = re.sub(r"(?<=[.?]) Available commands: .*", "", summary).removesuffix(".")
+    summary = re.sub(
+        r"^[Cc]ommand \S+ parameter (\S+) requires an argument", r"\1 is missing", summary
+    )
     command = " ".join(["imdsctl", *(error.command_chain or ())])
-    return UsageError(summary[:1].lower() + summary[1:], hint=f"{command} --help")
+    if unused := re.fullmatch(r"Unused Tokens: \[(?P<words>.*)\]", summary):
+        summary = f"{unused['words']} is more than the command takes"
+    if early := re.match(r'Unknown command "(?P<option>-[^"]*)"', summary):
+        option = early["option"]
+        return UsageError(
+            f"{option} comes before the command",
+            hint=f"options follow it: {command} status {option}",
+        )
+    return UsageError(
+        summary if summary[1:2].isupper() else summary[:1].lower() + summary[1:],
+        hint=f"{command} --help",
+    )
 
 
 def report_error(error: ImdsctlError) -> None:

@@ -34,7 +34,7 @@ from imdsctl.cli.wiring import Desk, aws, opened
 from imdsctl.model.automation import Document, Via
 from imdsctl.model.diagnostics import Exit, RefusedError, UsageError
 from imdsctl.model.plan import Plan
-from imdsctl.model.run import fold
+from imdsctl.model.run import Progress, fold
 
 _TYPED = 4
 
@@ -64,7 +64,7 @@ def apply(
 
     Args:
         file: The plan; with --resume it may be left out.
-        wave: Only these waves; -1 is the freeze.
+        wave: Only these waves: -1 is the freeze, 0 to 2 are instances, 3 is what is one way.
         yes: Do not ask.
         dry_run: Walk through everything without changing anything.
         allow_irreversible: The one-way changes to make, each by its name (ami-…, or
@@ -80,7 +80,7 @@ def apply(
         common: The options that every command has.
     """
     screen = Screen(common)
-    with opened(common, create=True) as desk:
+    with opened(common, create=resume is None) as desk:
         plan, waves = _chosen(desk, file, resume, wave)
         check_waves(plan, waves)
         named = _named(desk, plan, waves, resume, allow_irreversible or ())
@@ -258,8 +258,7 @@ def _dry_run(
     else:
         screen.line(
             ("dry run: ", "bold"),
-            f"{summary(ledger.progress)}, all in pretence; ",
-            "nothing was changed",
+            f"{_would(ledger.progress)}; nothing was changed",
         )
         _left_out(screen, ledger, plan)
         if not finished or ledger.progress.state == "incomplete":
@@ -277,6 +276,14 @@ def _code(ledger: Ledger, plan: Plan, *, finished: bool) -> int:
         # Resuming would change nothing: all was done that can be, and the answer is bad.
         return Exit.BAD_ANSWER
     return Exit.STOPPED
+
+
+def _would(progress: Progress) -> str:
+    """What a run in pretence says of the real one."""
+    states = [p.state for p in progress.changes.values()]
+    if set(states) <= {"applied"}:
+        return f"{count(len(states), 'change')} would be applied"
+    return f"in pretence, {summary(progress)}"
 
 
 def _left_out(screen: Screen, ledger: Ledger, plan: Plan) -> None:
@@ -314,8 +321,12 @@ def _end(
     failed = [c for c in progress.changes.values() if c.state in ("failed", "rolled-back")]
     known = plan.changes()
     resource = known[failed[-1].id].resource if failed and failed[-1].id in known else None
+    refused = any("not authorized" in c.detail for c in failed)
+    first = ["imdsctl permissions apply   (what it has to be allowed)"] if refused else []
+    if resource and not refused:
+        first = [f"imdsctl explain {resource}"]
     screen.next(
-        *([f"imdsctl explain {resource}"] if resource else []),
+        *first,
         f"imdsctl apply {file or ''} --resume {progress.run}".replace("  ", " "),
         f"imdsctl rollback {progress.run}",
     )

@@ -5,11 +5,12 @@ import re
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, get_args
 
 import msgspec
 
 from imdsctl.model.diagnostics import UsageError
-from imdsctl.model.policy import Policy
+from imdsctl.model.policy import Policy, WaveName
 from imdsctl.planner.preferences import contradiction
 
 DEFAULT = Path("imdsctl.toml")
@@ -64,12 +65,40 @@ def _wrong(path: Path, message: str) -> UsageError:
     place = re.sub(r"^\$\.?|`", "", where.replace("`$", "$").strip("`")).replace("key in $.", "")
     table = f"[{place}] " if place else ""
     hint = _HINT
+    if bad := re.fullmatch(r"Invalid enum value '(?P<value>.*)'", what):
+        what = f"there is no {bad['value']!r}"
+        if choices := _choices(place):
+            hint = f"it is one of: {', '.join(choices)}"
     if unknown := re.fullmatch(r"Object contains unknown field `(?P<key>.*)`", what):
         key = unknown["key"]
         what = f"there is no setting {key!r}"
         if near := difflib.get_close_matches(key, _known(), n=1, cutoff=0.6):
             hint = f"did you mean {near[0]!r}? {_HINT}"
     return UsageError(f"{path}: {table}{what[:1].lower()}{what[1:]}", hint=hint)
+
+
+def _choices(place: str) -> list[str]:
+    """The words that the setting at a place such as `plan.existing` may have."""
+    if place == "waves":  # its keys are the words
+        return list(get_args(WaveName))
+    schema = msgspec.json.schema(Policy)
+    node: Any = schema
+    for key in re.sub(r"\[[^\]]*\]", ".*", place).split("."):
+        node = _resolved(schema, node)
+        if key == "*":
+            node = node["items"]
+        elif key in node.get("properties", {}):
+            node = node["properties"][key]
+        else:
+            return []
+    return [str(word) for word in _resolved(schema, node).get("enum", ())]
+
+
+def _resolved(schema: dict[str, Any], node: Any) -> Any:
+    """What a reference of the schema stands for."""
+    while isinstance(node, dict) and "$ref" in node:
+        node = schema["$defs"][node["$ref"].rpartition("/")[2]]
+    return node
 
 
 def _known() -> Iterator[str]:

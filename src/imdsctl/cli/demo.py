@@ -12,9 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
-from cyclopts import Parameter
-
-from imdsctl.cli.common import Common
+from imdsctl.cli.common import FLAG, Common
 from imdsctl.cli.screen import Screen, count
 from imdsctl.model.diagnostics import Exit, ImdsctlError, UsageError
 
@@ -44,7 +42,7 @@ class DemoError(ImdsctlError):
 def demo(
     *,
     directory: Path = Path("demo"),
-    keep: Annotated[bool, Parameter(negative="")] = False,
+    keep: Annotated[bool, FLAG] = False,
     common: Common = Common(),  # noqa: B008 - frozen
 ) -> int:
     """The whole story on the simulated AWS: scan, plan, apply, a bad canary, verify, report.

@@ -1,6 +1,7 @@
 """`imdsctl host`: what is done on the instance itself."""
 
 import json
+from http import HTTPStatus
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
@@ -144,7 +145,9 @@ def _table(screen: Screen, answer: dict[str, Any]) -> None:
         ("kubelet", "kubelet"),
     ):
         status = answer[name]["status"]
-        screen.line(f"  {label:20} {status or 'no answer'}")
+        unasked = name == "v2" and answer["token"]["status"] != HTTPStatus.OK
+        nothing = "not asked: there is no token" if unasked else "no answer"
+        screen.line(f"  {label:20} {status or nothing}")
     credentials = answer["credentials"]
     fields = f"yes: {', '.join(credentials['fields'])} (values not shown)"
     screen.line(f"  {'credentials':20} {fields if credentials['found'] else 'none'}", hang=23)

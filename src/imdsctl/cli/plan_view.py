@@ -36,8 +36,7 @@ def show_plan(screen: Screen, built: Plan, *, held: bool = False) -> None:
         )
         waits = f" and {span(soaks)} of soak" if soaks else ""
         screen.line(
-            f" takes about {span(_api_seconds(built))} of API budget{waits}. "
-            "Undo: imdsctl rollback",
+            f" takes {_about(_api_seconds(built))} of API budget{waits}. Undo: imdsctl rollback",
         )
 
 
@@ -90,6 +89,10 @@ def _api_seconds(built: Plan) -> float:
     return max(per_cell.values(), default=0) / 2.5
 
 
+def _about(seconds: float) -> str:
+    return f"about {span(seconds)}" if seconds >= 1 else "less than a second"
+
+
 def _wave(screen: Screen, wave: Wave) -> None:
     kinds = Counter(c.kind for c in wave.changes)
     title = ("freeze" if wave.number < 0 else f"wave {wave.number}").ljust(_COLUMN - 2)
@@ -101,10 +104,10 @@ def _wave(screen: Screen, wave: Wave) -> None:
         if refreshes := kinds["instance-refresh"]:
             parts.append(count(refreshes, "group") + " by instance refresh")
         if updates := kinds["nodegroup-version"]:
-            parts.append(count(updates, "EKS node group") + " by an update of EKS")
+            parts.append(count(updates, "EKS node group"))
         if environments := kinds["beanstalk-option"]:
-            parts.append(count(environments, "environment") + " by Elastic Beanstalk")
-        text = f"{joined(parts) or count(len(wave.changes), 'change')}   {wave.name}"
+            parts.append(count(environments, "Elastic Beanstalk environment"))
+        text = f"{' · '.join(parts) or count(len(wave.changes), 'change')}   {wave.name}"
     screen.line((f" {title} ", "bold cyan"), text, hang=_COLUMN)
     if wave.number >= 0 and kinds["instance-options"]:
         screen.line(" " * _COLUMN + _pace(wave), hang=_COLUMN)

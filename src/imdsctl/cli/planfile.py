@@ -5,7 +5,7 @@ from pathlib import Path
 import msgspec
 
 from imdsctl.apply.start import check_seal
-from imdsctl.model.diagnostics import UsageError
+from imdsctl.model.diagnostics import RefusedError, UsageError
 from imdsctl.model.plan import Plan
 
 
@@ -19,7 +19,19 @@ def write_plan(plan: Plan, path: Path) -> None:
     try:
         path.write_bytes(body + b"\n")
     except OSError as error:
-        raise UsageError(f"{path} could not be written: {error.strerror}") from error
+        raise unwritable(path, error) from error
+
+
+def unwritable(path: Path, error: OSError) -> UsageError:
+    """What is said of a file that cannot be written."""
+    if not path.parent.is_dir():
+        return UsageError(
+            f"{path} could not be written: there is no folder {path.parent}",
+            hint=f"mkdir -p {path.parent}, or name another file with -f",
+        )
+    return UsageError(
+        f"{path} could not be written: {error.strerror}", hint="name another file with -f"
+    )
 
 
 def read_plan(path: Path) -> Plan:
@@ -44,5 +56,11 @@ def read_plan(path: Path) -> Plan:
         ) from error
     if plan.schema != "imdsctl/plan/v1":
         raise UsageError(f"{path} has the schema {plan.schema}; this version reads imdsctl/plan/v1")
-    check_seal(plan)
+    try:
+        check_seal(plan)
+    except RefusedError as error:
+        said = error.diagnostic
+        raise RefusedError(
+            said.summary.replace("the plan", str(path), 1), detail=said.detail, hint=said.hint
+        ) from error
     return plan

@@ -36,6 +36,7 @@ def launch_paths(store: Store) -> list[LaunchPath]:
             defaults=next(store.view("account-defaults", cell), None),
             images=store.view("images", cell),
             instances=(),
+            nodegroups=store.view("nodegroups", cell),
         ).paths()
     ]
 
@@ -102,7 +103,9 @@ def document(store: Store) -> dict[str, Any]:
 def show(screen: Screen, store: Store) -> bool:
     """The posture in a few lines; returns whether everything was read."""
     scan = store.scans()[0]
-    _instances(screen, store.posture(), scan.days)
+    failures = unreadable_in(store)
+    unseen = {(u.account, u.region) for u in failures if u.what == "instances" and not u.seen}
+    _instances(screen, store.posture(), scan.days, len(unseen))
     paths = _starting(store)
     open_paths = [p for p in paths if p.effective.posture == "v1-allowed"]
     _row(
@@ -125,7 +128,6 @@ def show(screen: Screen, store: Store) -> bool:
     )
     _show_images(screen, _images(store, paths))
     _show_software(screen, _software(store))
-    failures = unreadable_in(store)
     show_unreadable(screen, failures)
     if unfinished(scan):
         _row(
@@ -211,13 +213,14 @@ def _row(screen: Screen, label: Part, *parts: Part) -> None:
     screen.line((f"  {text:{_LABEL}}", style), *parts, hang=_LABEL + 2)
 
 
-def _instances(screen: Screen, posture: Posture, days: int) -> None:
+def _instances(screen: Screen, posture: Posture, days: int, unseen: int) -> None:
     _row(
         screen,
         (count(posture.total, "instance"), "bold"),
         f"{posture.v2_only:,} V2 only   ",
         (f"{posture.v1_allowed:,} allow IMDSv1", "red" if posture.v1_allowed else "green"),
         f"   {posture.imds_off:,} IMDS off",
+        (f"   {count(unseen, 'region')} not read" if unseen else "", "yellow"),
     )
     if posture.v1_allowed:
         parts = [
@@ -233,20 +236,41 @@ def _instances(screen: Screen, posture: Posture, days: int) -> None:
 
 
 def show_unreadable(screen: Screen, failures: list[Unreadable]) -> None:
-    """What could not be read, one line for each cell and kind of failure; with -v all of it."""
+    """What could not be read, one line for each account and kind of failure; with -v all of it."""
     by_reason: dict[tuple[Cell, str], list[str]] = defaultdict(list)
     for failure in failures:
         cell = Cell(failure.account, failure.region)
         reason, what = _failure(failure, everything=screen.verbose)
         seen = f" (after {failure.seen:,})" if failure.seen else ""
         by_reason[cell, reason].append(what + seen)
-    for number, ((cell, reason), parts) in enumerate(by_reason.items()):
-        where = cell.account if cell.region == NOT_THERE else f"{cell.region} in {cell.account}"
+    alike: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for (cell, reason), parts in by_reason.items():
+        told = f"{reason}: {short(dict.fromkeys(parts), 3)}"
+        alike[cell.account, told].append(cell.region)
+    for number, ((account, told), regions) in enumerate(alike.items()):
         _row(
             screen,
             ("not read" if number == 0 else "", "yellow"),
-            f"{where}: {reason}: {short(dict.fromkeys(parts), 3)}",
+            f"{_where(account, regions, everything=screen.verbose)}: {told}",
         )
+
+
+def _where(account: str, regions: list[str], *, everything: bool) -> str:
+    """Where something failed in the same way: the regions of one account."""
+    if regions == [NOT_THERE]:
+        return account
+    if len(regions) == 1:
+        return f"{regions[0]} in {account}"
+    names = ", ".join(regions) if everything else short(regions)
+    return f"{account}, {count(len(regions), 'region')} ({names})"
+
+
+def with_permissions(store: Store, *steps: str) -> list[str]:
+    """The next steps, and the missing permissions: first where they left nothing to see."""
+    if not any(_DENIED.match(failure.why) for failure in unreadable_in(store)):
+        return list(steps)
+    missing = "imdsctl permissions scan   (what the scan has to be allowed)"
+    return [*steps, missing] if store.posture().total else [missing]
 
 
 def _failure(failure: Unreadable, *, everything: bool) -> tuple[str, str]:

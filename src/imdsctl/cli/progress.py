@@ -43,7 +43,9 @@ def teller(screen: Screen, plan: Plan) -> Callable[[Entry], None]:
         elif entry.subject in changes and mark:
             change, wave = changes[entry.subject], waves[entry.subject]
             canary = entry.subject in wave.canaries
-            quiet = entry.event in ("applied", "undone") and not detail and not canary
+            uneventful = entry.event in ("applied", "undone") and not detail
+            uneventful |= entry.event == "skipped" and detail == "already so"
+            quiet = uneventful and not canary and not change.irreversible
             if quiet and wave.number in many and not screen.verbose:
                 counts[wave.number] = counts.get(wave.number, 0) + 1
                 done, total = counts[wave.number], len(wave.changes) - len(wave.canaries)
@@ -52,7 +54,10 @@ def teller(screen: Screen, plan: Plan) -> Callable[[Entry], None]:
                 return
             label = "canary" if canary else wave.name
             name = f" {change.name}" if change.name not in ("", change.resource) else ""
-            what = f"{change.kind} {change.resource}{name}"
+            resource = change.resource
+            if change.kind == "account-defaults":
+                resource = f"{change.account}/{change.region}"
+            what = f"{change.kind} {resource}{name}"
             _row(screen, label, (f"{mark} ", style), f"{what}  {detail}".rstrip())
 
     return tell

@@ -56,6 +56,8 @@ def request_line(one: Seen) -> str:
 
 def show_rehearsal(screen: Screen, told: Rehearsal, hints: Sequence[str]) -> None:
     """The report: the verdict first, then who and why, then what this could not see."""
+    # The command wrote to the same stream, and need not have ended its last line.
+    screen.line()
     screen.line(("rehearsed  ", "bold"), _command(told.command), hang=11)
     screen.line(f"  in       {_world(told.world)}", hang=11)
     _finding(screen, told.finding)
@@ -196,7 +198,7 @@ def _next(told: Rehearsal) -> list[str]:
         return ["mend it, then rehearse again; side by side with today: --matrix"]
     if not told.world.container:
         return ["does it run in a container somewhere? imdsctl rehearse --container -- …"]
-    return []
+    return ["the running service, on an instance: sudo imdsctl rehearse --live --unit UNIT"]
 
 
 def _command(words: Sequence[str]) -> str:

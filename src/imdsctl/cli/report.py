@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 
 from imdsctl.cli.common import Common
+from imdsctl.cli.planfile import unwritable
 from imdsctl.cli.screen import Screen
 from imdsctl.cli.wiring import need_scan, opened
 from imdsctl.model.diagnostics import Exit, UsageError
@@ -64,6 +65,6 @@ def report(
     try:
         file.write_text(text, encoding="utf-8")
     except OSError as error:
-        raise UsageError(f"{file} could not be written: {error.strerror}") from error
+        raise unwritable(file, error) from error
     screen.note(f"wrote {file} ({len(text) / 1024:,.0f} KB)")
     return Exit.OK

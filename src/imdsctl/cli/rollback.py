@@ -46,7 +46,7 @@ def rollback(
     """
     screen = Screen(common)
     by = chosen_via(via, automation)
-    with opened(common, create=True) as desk:
+    with opened(common) as desk:
         name = run or newest(desk.store)
         plan = desk.store.plan_of(name)
         reach = aws(desk, role_name or plan.role_name)

@@ -13,7 +13,7 @@ from imdsctl.cli.screen import Screen, count, joined
 from imdsctl.cli.tracefiles import read_traces
 from imdsctl.cli.wiring import aws, opened
 from imdsctl.model.diagnostics import Exit, UsageError
-from imdsctl.model.evidence import Cell
+from imdsctl.model.evidence import Cell, Instance
 from imdsctl.ports import Store
 from imdsctl.scan.run import EVERY_REGION, CellDone, Scanner, ScanRequest
 from imdsctl.scan.traces import store_traces
@@ -39,7 +39,8 @@ def scan(
         regions: Comma-separated, or `all` for every enabled one.
         accounts: Comma-separated account ids beside the caller's own; needs --role-name.
         role_name: The role to assume in those accounts.
-        days: How many days of IMDSv1 metrics to read.
+        days: How many days of IMDSv1 metrics to read, 1 to 455; 14 unless `scan.days` says
+            otherwise.
         software: Whether to ask Systems Manager for agents and installed packages that are too
             old; on unless `scan.software` says otherwise.
         traces: Logs of `imdsctl host trace` or AWS's packet analyzer, named after their instance.
@@ -88,8 +89,11 @@ def scan(
             whole = posture.show(screen, desk.store)
             caller_id = _loudest(desk.store)
             screen.next(
-                "imdsctl plan -f plan.json",
-                *([f"imdsctl explain {caller_id}   (it calls v1 most)"] if caller_id else []),
+                *posture.with_permissions(
+                    desk.store,
+                    "imdsctl plan -f plan.json",
+                    *([f"imdsctl explain {caller_id}   (it calls v1 most)"] if caller_id else []),
+                )
             )
     if kept.unknown:
         screen.note(
@@ -113,13 +117,13 @@ def scan(
 
 
 def _loudest(store: Store) -> str | None:
-    """The instance with the most IMDSv1 calls that were answered."""
-    most, found = 0, None
-    for record in store.view("calls"):
-        calls = record.item.v1.total if record.item.v1 else 0
-        if calls > most:
-            most, found = calls, str(record.item.id)
-    return found
+    """Of the instances that still allow IMDSv1, the one that calls it most."""
+    calls = ((r.item.v1.total if r.item.v1 else 0, str(r.item.id)) for r in store.view("calls"))
+    for _, instance in sorted((one for one in calls if one[0]), reverse=True):
+        known = [r.item for r in store.find(instance) if isinstance(r.item, Instance)]
+        if any(item.options.posture == "v1-allowed" for item in known):
+            return instance
+    return None
 
 
 @contextlib.contextmanager

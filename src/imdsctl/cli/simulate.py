@@ -39,8 +39,8 @@ def simulate(
         sys.stdout.write(f"export AWS_ENDPOINT_URL={url}\nexport IMDSCTL_CLOCK=simulated\n")
         sys.stdout.flush()
         screen.note(
-            "any credentials and region do: AWS_ACCESS_KEY_ID=x AWS_SECRET_ACCESS_KEY=x "
-            "AWS_DEFAULT_REGION=eu-west-1",
+            "export AWS_ACCESS_KEY_ID=x AWS_SECRET_ACCESS_KEY=x AWS_DEFAULT_REGION=eu-west-1"
+            "   # any will do",
             hang=2,
         )
         screen.note("next: imdsctl scan      Ctrl-C ends the simulated AWS")

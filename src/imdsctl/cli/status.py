@@ -31,13 +31,16 @@ def status(*, output: Output = "table", common: Common = Common()) -> int:  # no
         whole = posture.show(screen, desk.store)
         unfinished = [r for r in runs if r.state in _OPEN]
         for run in unfinished[:_SHOWN]:
-            screen.line((f"  {'run':20}", "yellow"), f"{run.id} is {run.state}")
+            screen.line((f"  {'run':20}", "yellow"), f"{run.id} is {run.state}", hang=22)
         if len(unfinished) > _SHOWN:
             screen.line(f"  {'':20}and {len(unfinished) - _SHOWN:,} more: imdsctl runs")
         if runs and not unfinished:
-            screen.line(f"  {count(len(runs), 'run'):20}the last, {runs[0].id}, {runs[0].state}")
+            screen.line(
+                f"  {count(len(runs), 'run'):20}the last, {runs[0].id}, {runs[0].state}", hang=22
+            )
         if unfinished:
             screen.next(f"imdsctl apply --resume {unfinished[0].id}")
         else:
-            screen.next("imdsctl plan -f plan.json", "imdsctl report -f report.html")
+            steps = ("imdsctl plan -f plan.json", "imdsctl report -f report.html")
+            screen.next(*posture.with_permissions(desk.store, *steps))
     return Exit.OK if whole else Exit.INCOMPLETE

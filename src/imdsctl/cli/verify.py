@@ -44,14 +44,14 @@ def verify(
         run: The run; the newest if not given.
         host: Also look from the instances themselves: the probe is sent by Run Command.
         hosts: On which: canaries (as with --host alone), all, or instance ids (a,b).
-        no_sts: Do not ask AWS on the host who it is.
+        no_sts: Do not have the hosts ask AWS who they are (sts get-caller-identity).
         role_name: The role to assume in other accounts; the scan's, if not given.
         output: A table for people, or JSON.
         common: The options that every command has.
     """
     screen = Screen(common)
     which = _which(hosts, asked=host)
-    with opened(common, create=True) as desk:
+    with opened(common) as desk:
         name = run or newest(desk.store)
         plan = desk.store.plan_of(name)
         reach = aws(desk, role_name or plan.role_name)
@@ -75,6 +75,8 @@ def verify(
             looker = HostLooker(reach.hosts, reach.fleet, desk.clock, ledger, name, script)
             screen.note("looking at hosts: the probe runs there by Run Command, as root")
         found = look_again(plan, site, ledger, _keeper(desk, caller), which=which, looker=looker)
+        applied = sum(ledger.change(one).state == "applied" for one in plan.changes())
+        onward = _onward(plan, ledger)
     state = _state(found)
     if output == "json":
         counts = host_states(found)
@@ -96,8 +98,21 @@ def verify(
             },
         )
     else:
-        show(screen, name, found, asked=which is not None)
+        within = applied - len(found.changes)
+        show(screen, name, found, asked=which is not None, within=within, onward=onward)
     return {"ok": Exit.OK, "failed": Exit.BAD_ANSWER, "incomplete": Exit.INCOMPLETE}[state]
+
+
+def _onward(plan: Plan, ledger: Ledger) -> str | None:
+    """How the rest of the plan would be applied, if there is any that needs no name."""
+    run = ledger.progress.run
+    if ledger.progress.state in ("stopped", "interrupted", "open"):
+        return f"imdsctl apply --resume {run}"
+    for wave in plan.waves:
+        left = [c.id for c in wave.changes if not c.irreversible]
+        if any(ledger.change(i).state == "pending" and not ledger.earlier(i) for i in left):
+            return f"imdsctl apply plan.json --wave {wave.number}   (the plan's next)"
+    return None
 
 
 def _which(hosts: str | None, *, asked: bool) -> Which | None:

@@ -1,7 +1,7 @@
 """How a fresh look at a run is shown."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from imdsctl.apply.verify import Verification, Verified
@@ -50,10 +50,30 @@ def host_states(found: Verification) -> Counter[str]:
     return Counter(look.state for look in looks_of(found))
 
 
-def show(screen: Screen, run: str, found: Verification, *, asked: bool) -> None:
-    """The whole look, for people; `asked` says that hosts were asked for."""
+def show(
+    screen: Screen,
+    run: str,
+    found: Verification,
+    *,
+    asked: bool,
+    within: int,
+    onward: str | None,
+) -> None:
+    """The whole look, for people.
+
+    Args:
+        screen: where to.
+        run: the run's name.
+        found: what was found.
+        asked: whether hosts were asked for.
+        within: how many more changes the looked-at ones were built on, and show.
+        onward: the command that goes on with the plan, None where nothing is left.
+    """
     results = found.changes
-    screen.line((f"run {run}", "bold"), f"  {count(len(results), 'change')} looked at again")
+    others = f", {within:,} more by what was built on them" if within > 0 else ""
+    screen.line(
+        (f"run {run}", "bold"), f"  {count(len(results), 'change')} looked at again{others}"
+    )
     _api(screen, results)
     _metric(screen, found)
     if asked:
@@ -64,10 +84,11 @@ def show(screen: Screen, run: str, found: Verification, *, asked: bool) -> None:
     listed = [r for r in bad if r.state not in ("holds", "gone")]
     for result in listed[:_SHOWN]:
         words = [f"{result.resource}  {result.account} {result.region}", result.api, result.metric]
-        screen.line(("  ✗ ", "red"), "  ".join(filter(None, words)), hang=6)
+        mark, style = _MARKS["not-looked-at" if result.state == "unreadable" else "bad"]
+        screen.line((f"  {mark} ", style), "  ".join(filter(None, words)), hang=6)
     if len(listed) > _SHOWN:
         screen.line(f"    and {len(listed) - _SHOWN:,} more: imdsctl verify {run} -o json")
-    _next(screen, run, found, bad)
+    _next(screen, run, found, bad, onward)
 
 
 def _api(screen: Screen, results: list[Verified]) -> None:
@@ -109,9 +130,13 @@ def _hosts(screen: Screen, found: Verification) -> None:
     screen.line("  host     ", *parts, hang=11)
     order = ("bad", "not-looked-at", "good")
     shown = [look for state in order for look in looks_of(found) if look.state == state]
+    alike = [n for n, times in Counter(_notes(shown[:_SHOWN])).items() if times > 1]
     for look in shown[:_SHOWN]:
         mark, style = _MARKS[look.state]
-        screen.line((f"  {mark} ", style), f"{look.instance}  {_of_look(look)}", hang=6)
+        screen.line((f"  {mark} ", style), f"{look.instance}  {_of_look(look, alike)}", hang=6)
+    for note in alike:
+        times = sum(one == note for one in _notes(shown[:_SHOWN]))
+        screen.line(f"    on {times:,} of them: {note}", hang=6)
     if len(shown) > _SHOWN:
         screen.line(f"    and {len(shown) - _SHOWN:,} more: -o json has them all")
     for result in unknown:
@@ -119,8 +144,15 @@ def _hosts(screen: Screen, found: Verification) -> None:
         screen.line(("  ? ", "yellow"), f"{result.resource}  {result.host.why}", hang=6)
 
 
-def _of_look(look: HostLook) -> str:
-    """One host in a line: what is wrong, or what was seen to be right."""
+def _notes(looks: Sequence[HostLook]) -> Iterator[str]:
+    """The notes on hosts with nothing wrong."""
+    for look in looks:
+        if look.answer is not None and not look.problems and look.answer.verdict != "imds-off":
+            yield from look.notes
+
+
+def _of_look(look: HostLook, alike: Sequence[str]) -> str:
+    """One host in a line: what is wrong, or what was seen to be right; without notes on several."""
     if look.answer is None:
         return f"not looked at: {look.why}"
     if look.problems:
@@ -139,7 +171,8 @@ def _of_look(look: HostLook) -> str:
         seen.append("kubelet")
     if answer.sts is not None and answer.sts.ok:
         seen.append("sts")
-    notes = f"  ({'; '.join(look.notes)})" if look.notes else ""
+    own = [note for note in look.notes if note not in alike]
+    notes = f"  ({'; '.join(own)})" if own else ""
     return " · ".join(seen) + notes
 
 
@@ -158,11 +191,17 @@ def _waiting(screen: Screen, found: Verification) -> None:
         screen.line(f"    {one.resource}  {one.why}  {one.metric}", hang=6)
 
 
-def _next(screen: Screen, run: str, found: Verification, bad: list[Verified]) -> None:
-    if bad:
-        first = bad[0].resource
+def _next(
+    screen: Screen, run: str, found: Verification, bad: list[Verified], onward: str | None
+) -> None:
+    wrong = [r for r in bad if r.state != "unreadable"]
+    if wrong:
+        first = wrong[0].resource
         screen.next(f"imdsctl explain {first}", f"imdsctl rollback {run} --only {first}")
+    elif bad:
+        screen.next("imdsctl permissions verify", f"imdsctl verify {run}")
     elif host_states(found)["not-looked-at"]:
         screen.next("docs/verify.md: what Systems Manager needs to reach an instance")
     else:
-        screen.next("imdsctl scan", "imdsctl report -f report.html")
+        after = ("imdsctl scan", "imdsctl report -f report.html")
+        screen.next(*([onward] if onward else []), *after)

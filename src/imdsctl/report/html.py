@@ -13,6 +13,7 @@ from msgspec import structs
 
 from imdsctl.report.chart import calls_chart
 from imdsctl.report.data import DefaultsRow, InstanceRow, ReportData
+from imdsctl.report.gaps import gap_rows
 
 CELLS, GAPS, PATHS, DEFAULTS, IMAGES, CALLERS = 60, 60, 40, 40, 40, 12
 """Rows that a table shows before it counts the rest: 20,000 instances must stay one page."""
@@ -39,6 +40,7 @@ def render_html(data: ReportData) -> str:
             calls=sum(d.v1 for d in data.calls_per_day),
             rejected=sum(d.rejected for d in data.calls_per_day),
             cells=[c for c in data.cells if c.total or c.partial],
+            gaps=gap_rows(data.unreadable),
             defaults=_alike(data.account_defaults),
             callers=sorted(callers, key=_busiest)[:CALLERS],
             callers_rest=max(0, len(callers) - CALLERS),

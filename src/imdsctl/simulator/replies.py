@@ -7,6 +7,9 @@ from xml.sax.saxutils import escape
 
 from imdsctl.simulator.calls import Call, Reply
 
+_IAM_PREFIXES = {"monitoring": "cloudwatch"}
+"""The prefixes of IAM actions, where they are not those of the service's endpoint."""
+
 
 def error(call: Call, code: str, message: str, status: int = 400) -> Reply:
     """An AWS error in the protocol of `call`.
@@ -103,11 +106,16 @@ def denied(call: Call, identity: str) -> Reply:
         return error(call, "UnauthorizedOperation", message, 403)
     code = "AccessDenied" if _has_query_errors(call) else "AccessDeniedException"
     message = (
-        f"User: {identity} is not authorized to perform: {call.service}:{call.operation} "
+        f"User: {identity} is not authorized to perform: {_action(call)} "
         "with an explicit deny in a service control policy"
     )
     forbidden = _has_query_errors(call) or call.protocol == "rest"
     return error(call, code, message, 403 if forbidden else 400)
+
+
+def _action(call: Call) -> str:
+    """The call as IAM names it: with the service's prefix, which is not always the endpoint's."""
+    return f"{_IAM_PREFIXES.get(call.service, call.service)}:{call.operation}"
 
 
 def expired(call: Call) -> Reply:

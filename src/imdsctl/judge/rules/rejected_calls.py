@@ -10,10 +10,12 @@ def judge(facts: InstanceFacts) -> Finding | None:
         return None
     last = calls.rejected.last_call
     when = f", last on {last:%Y-%m-%d at %H:00} UTC" if last else ""
+    total = calls.rejected.total
+    were = "IMDSv1 call was" if total == 1 else "IMDSv1 calls were"
     return Finding(
         status="blocked" if facts.instance.options.posture == "v1-allowed" else None,
         confidence="medium",
-        summary=f"{calls.rejected.total:,} IMDSv1 calls were rejected in the window{when}.",
+        summary=f"{total:,} {were} rejected in the window{when}.",
         fix="Find the caller on the host and update it; it works only if it then tries IMDSv2.",
         evidence=facts.evidence,
     )
