@@ -7,7 +7,6 @@ Checkov: its HCL parser, and its own checks of IMDSv2.
 import json
 import os
 import subprocess
-from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -15,10 +14,11 @@ import tree_sitter_hcl
 import yaml
 from tree_sitter import Language, Parser
 
+from imdsctl.lint import fixes
 from imdsctl.lint.engine import look
-from imdsctl.lint.facts import Edit
 from imdsctl.lint.finding import Finding
 from imdsctl.lint.kinds import kind_of
+from imdsctl.lint.run import Selection
 from imdsctl.lint.source import Source
 
 AREA = Path(__file__).parent / "corpus" / "iac"
@@ -36,14 +36,10 @@ def findings(path: str, text: str) -> list[Finding]:
     return [one for one in look(Source(path, kind, text)) if one.rule in RULES]
 
 
-def applied(text: str, edits: Iterable[Edit]) -> str:
-    for edit in sorted(set(edits), key=lambda one: one.start, reverse=True):
-        text = text[: edit.start] + edit.text + text[edit.end :]
-    return text
-
-
 def mended(path: str, text: str) -> str:
-    return applied(text, (edit for one in findings(path, text) for edit in one.edits))
+    kind = kind_of(path, text)
+    assert kind is not None
+    return fixes.mended(path, text, kind, Selection(rules=frozenset(RULES))).text
 
 
 class _Loader(yaml.SafeLoader):  # type: ignore[misc]  # yaml has no types
