@@ -289,3 +289,24 @@ def test_a_command_line_that_is_wrong(
 def test_a_folder_that_is_not_there(imdsctl: Imdsctl) -> None:
     for command in (["plan", "-f", "no/plan.json"], ["report", "-f", "no/report.html"]):
         refused(imdsctl(*command), "no folder no", "mkdir -p no")
+
+
+@pytest.mark.usefixtures("scanned")
+def test_settings_that_mean_nothing_are_said_with_the_plan(
+    imdsctl: Imdsctl, tmp_path: Path
+) -> None:
+    tables = [
+        f"[[{table}]]\nresource = '{resource}'\nowner = 'o'\nreason = 'r'\n{when}"
+        for resource in ("quiet*", "web", "quite")
+        for table, when in (
+            ("exemption", "expires = 2030-01-01"),
+            ("mended", "at = 2026-10-01T10:00:00Z"),
+        )
+    ]
+    (tmp_path / "imdsctl.toml").write_text("\n".join(tables))
+
+    said = imdsctl("plan").err
+
+    assert '[[exemption]] resource = "quite" in the settings' in said
+    assert '[[mended]] resource = "quite" in the settings' in said
+    assert said.count("in the settings") == 2

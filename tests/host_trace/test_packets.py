@@ -135,7 +135,7 @@ def test_its_silence_proves_nothing(tracer: Callable[..., Tracer], world: World)
     inside = ["nsenter", f"--net=/proc/{world.network}/ns/net", sys.executable, "-m", "imdsctl"]
     trace = tracer("--method", "packet", "--for", "1s", command=[*inside, "host", "trace"])
     trace.process.wait(20)
-    assert trace.process.returncode == 0
+    assert trace.process.returncode == 3
     assert not trace.records[-1]["proves_silence"]
 
 

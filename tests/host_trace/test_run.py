@@ -121,7 +121,7 @@ def words(summary: Summary) -> str:
             "is not known: 0 requests and 1 other event were lost",
         ),
         (FakeSource(V1, lost=Lost(sent=1)), 1, False, "1 program called IMDSv1"),
-        (FakeSource(V2, partial=True), 0, False, "not the whole host was looked at"),
+        (FakeSource(V2, partial=True), 3, False, "not the whole host was looked at"),
     ],
 )
 def test_a_summary_says_no_more_than_was_seen(

@@ -99,7 +99,7 @@ def trace(
 
     Needs root, or CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN. Ctrl-C ends it with a summary; SIGUSR1
     asks for one in between. Exit 0 if nobody called IMDSv1, 1 if somebody did, 3 if nobody was
-    seen to but requests were lost, 5 if it cannot work here.
+    seen to but requests were lost or not the whole host was looked at, 5 if it cannot work here.
 
     Args:
         method: bpf sees every process in every network; packet, without BPF, its own network.

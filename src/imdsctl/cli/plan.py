@@ -13,6 +13,7 @@ from imdsctl.cli.planfile import write_plan
 from imdsctl.cli.posture import unfinished
 from imdsctl.cli.screen import Screen
 from imdsctl.cli.wiring import Desk, need_scan, opened
+from imdsctl.judge.names import unheard
 from imdsctl.model.diagnostics import Exit, UsageError
 from imdsctl.model.plan import Plan
 from imdsctl.model.policy import Policy
@@ -69,6 +70,11 @@ def plan(
             raise _nothing(desk, built, only)
         desk.store.save_plan(built)
         whole = not unreadable_in(desk.store) and not unfinished(scan)
+    for words in unheard(cells, policy):
+        screen.note(
+            ("nothing is called that", "yellow"),
+            f"  {words} in the settings means nothing that was scanned, and has no effect",
+        )
     if file is not None:
         write_plan(built, file)
     if output == "json":

@@ -12,6 +12,7 @@ from imdsctl.judge.failures import held_until, mended_for, remembered, without_t
 from imdsctl.judge.installed import fresh_software
 from imdsctl.judge.instances import judge_instance
 from imdsctl.judge.launch import judge_path
+from imdsctl.judge.names import instance_names, path_names
 from imdsctl.judge.owners import environment_names, environment_templates, environments_by_group
 from imdsctl.judge.paths import PathFinder
 from imdsctl.judge.traced import fresh, v1_first_explains
@@ -54,7 +55,7 @@ def judge_cell(evidence: CellEvidence, policy: Policy, now: datetime) -> JudgedC
         record.item.id: word
         for record in present
         if (failed := evidence.failed_gates.get(record.item.id))
-        and (word := mended_for(_names(record.item), failed, policy, now))
+        and (word := mended_for(instance_names(record.item), failed, policy, now))
     }
     calls = _calls(evidence, mended)
     siblings = _siblings(present, calls, traces, policy)
@@ -92,7 +93,7 @@ def judge_cell(evidence: CellEvidence, policy: Policy, now: datetime) -> JudgedC
                     unreadable=evidence.unreadable,
                     failed_gate=failed,
                     held_until=held_until(failed, policy) if failed else "",
-                    mended=mended_for(_path_names(path, names), failed, policy, now),
+                    mended=mended_for(path_names(path, names), failed, policy, now),
                     environment=environments.get(path.group or ""),
                     template_of=None if path.group else templates.get(path.template or ""),
                 )
@@ -114,12 +115,6 @@ def _calls(evidence: CellEvidence, mended: Mapping[str, Mended]) -> Mapping[str,
     return {**evidence.calls, **changed} if changed else evidence.calls
 
 
-def _path_names(path: LaunchPath, environments: Mapping[str, str]) -> tuple[str | None, ...]:
-    """The names that a failure of the path's group may stand under, or be called mended by."""
-    nodegroup = (path.nodegroup.id, path.nodegroup.name) if path.nodegroup else ()
-    return (path.group, environments.get(path.group or ""), *nodegroup)
-
-
 def _failed_gate(
     path: LaunchPath,
     environments: Mapping[str, str],
@@ -128,7 +123,7 @@ def _failed_gate(
     now: datetime,
 ) -> FailedGate | None:
     """What a run had to take back of the path's group, or of the service that owns it."""
-    found = (evidence.failed_gates.get(name or "") for name in _path_names(path, environments))
+    found = (evidence.failed_gates.get(name or "") for name in path_names(path, environments))
     known = [gate for gate in found if remembered(gate, now, policy)]
     return max((gate for gate in known if gate), key=lambda gate: gate.at, default=None)
 
@@ -138,14 +133,9 @@ def exemption_for(instance: Instance, exemptions: Iterable[Exemption]) -> Exempt
 
     Of several, the one that lasts longest: a renewal may stand below what it renews.
     """
-    names = _names(instance)
+    names = instance_names(instance)
     matching = [e for e in exemptions if any(n and fnmatchcase(n, e.resource) for n in names)]
     return max(matching, key=lambda e: e.expires, default=None)
-
-
-def _names(instance: Instance) -> tuple[str, str, str]:
-    """The names by which the settings may mean an instance."""
-    return (instance.id, instance.name, instance.group or "")
 
 
 def _origin(instance: Instance) -> str:

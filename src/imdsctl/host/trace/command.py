@@ -110,8 +110,8 @@ def parser() -> argparse.ArgumentParser:
     one = argparse.ArgumentParser(
         prog="imdsctl-host.pyz trace",
         description="Who calls the metadata service on this host. Exit 0: nobody called IMDSv1; "
-        "1: somebody did; 3: nobody was seen to, but some requests were lost; 5: it cannot work "
-        "here.",
+        "1: somebody did; 3: nobody was seen to, but requests were lost or not the whole host was "
+        "looked at; 5: it cannot work here.",
     )
     add = one.add_argument
     add("--method", choices=METHODS, default="auto", help="how; auto: the first that works here")

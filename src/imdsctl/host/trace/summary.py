@@ -10,8 +10,8 @@ from imdsctl.host.trace.events import Lost
 from imdsctl.imds.conclude import ProgramConclusion
 
 NOTHING, CALLS_V1, INCOMPLETE = 0, 1, 3
-"""Exit codes: nobody called v1 and nothing was lost; somebody did; nobody was seen to, but some
-requests were lost."""
+"""Exit codes: nobody called v1; somebody did; nobody was seen to, which proves nothing, because
+requests were lost or not the whole host was looked at."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class Summary:
         """The exit code."""
         if self.v1:
             return CALLS_V1
-        return INCOMPLETE if self.lost.total else NOTHING
+        return NOTHING if self.proves_silence else INCOMPLETE
 
     @property
     def verdict(self) -> str:
