@@ -97,7 +97,7 @@ def assert_all_done_once(
         "edge": (2, 2),
         "mailer-imdsctl": (1, 1),
     }
-    assert other["templates"] == {"jobs": (1, 2)}
+    assert other["templates"] == {"jobs": (2, 2)}
     for view, name, number in (
         (own, "web", 3),
         (own, "api", 2),
