@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from imdsctl.judge.facts import Finding, InstanceFacts
-from imdsctl.judge.traced import v1_first_explains
+from imdsctl.judge.traced import names_callers, v1_first_explains
 from imdsctl.model.evidence import Calls, Metric
 
 _ALL_DAY = 20
@@ -21,11 +21,13 @@ def judge(facts: InstanceFacts) -> Finding | None:
     days = max(1, round((calls.window_end - calls.window_start).total_seconds() / 86400))
     pattern, advice = _pattern(facts, calls, calls.v1)
     times = "call" if calls.v1.total == 1 else "calls"
+    find = "Find the caller with `imdsctl host trace` on the instance"
+    if names_callers(facts.trace):
+        find = "Begin with what the host trace names"
     return Finding(
         status="blocked",
         summary=f"{calls.v1.total:,} IMDSv1 {times} in {days} days{pattern}.",
-        fix=f"{advice} Find the caller with `imdsctl host trace` on the instance, update its SDK "
-        "or make its script fetch a token, then scan again.",
+        fix=f"{advice} {find}, update its SDK or make its script fetch a token, then scan again.",
         evidence=facts.evidence,
     )
 
