@@ -98,8 +98,8 @@ def build_app() -> cyclopts.App:
         suppress_keyboard_interrupt=False,
         help_epilogue="Start with `imdsctl demo`, or read your own account: `imdsctl scan`.\n\n"
         "Exit codes: 0 did all it was asked · 1 did it, and the answer is bad · 2 used wrongly · "
-        "3 something could not be read · 4 stopped at a gate · 5 refused · 6 no AWS, or no "
-        "credentials · 130 interrupted.",
+        "3 something could not be read · 4 stopped at a gate, or a change failed · 5 refused · "
+        "6 no AWS, or no credentials · 130 interrupted.",
     )
     groups = {
         name: group
