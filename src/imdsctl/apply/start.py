@@ -139,5 +139,5 @@ def _drifted(cell: Cell, expected: Mapping[str, list[Facts]], fleet: Fleet) -> I
 
 
 def run_name(plan: Plan, now: datetime) -> str:
-    """A name for a run: when, which plan, and two letters against a second one that minute."""
-    return f"{now:%Y%m%d-%H%M}-{plan.digest[:4]}-{secrets.token_hex(1)}"
+    """A name for a run: when, which plan, and four letters against a second one that minute."""
+    return f"{now:%Y%m%d-%H%M}-{plan.digest[:4]}-{secrets.token_hex(2)}"
