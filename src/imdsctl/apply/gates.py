@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from imdsctl.apply.handler import Site, drained
+from imdsctl.model.cell import calls_in_words
 from imdsctl.model.evidence import Cell, Unreadable
 from imdsctl.model.plan import Change
 
@@ -35,9 +36,7 @@ def failing(
         if isinstance(grouped, Unreadable):
             return grouped
         bad.update(grouped)
-        bad.update(
-            {i: f"{n} IMDSv1 call{'s' * (n != 1)} rejected" for i, n in rejected.items() if n}
-        )
+        bad.update({i: f"{calls_in_words(n)} rejected" for i, n in rejected.items() if n})
     return bad
 
 

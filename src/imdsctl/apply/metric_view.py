@@ -14,6 +14,7 @@ from typing import Literal
 from msgspec import Struct, structs
 
 from imdsctl.apply.handler import Site
+from imdsctl.model.cell import calls_in_words
 from imdsctl.model.evidence import Calls, Cell, Instance, Unreadable
 from imdsctl.model.plan import Change
 from imdsctl.ports import Watched
@@ -82,7 +83,7 @@ def still_calling(
         if isinstance(one, str) or one is None:
             views[instance] = MetricView("not-read", f"not read: {one or 'no answer'}")
         elif one.v1 is not None and one.v1.total:
-            words = f"MetadataNoToken: {_calls_of(one.v1.total)} since {_hour(start)} UTC"
+            words = f"MetadataNoToken: {calls_in_words(one.v1.total)} since {_hour(start)} UTC"
             views[instance] = MetricView("called", words, one.v1.total)
         elif now - begin < EARLY:
             views[instance] = MetricView("early", "too early to say")
@@ -106,7 +107,7 @@ def _rejected(
     silent: dict[str, datetime] = {}
     for instance, at in since.items():
         if count := rejected.get(instance, 0):
-            words = f"{_calls_of(count)} rejected since {at:%Y-%m-%d %H:%M} UTC"
+            words = f"{calls_in_words(count)} rejected since {at:%Y-%m-%d %H:%M} UTC"
             views[instance] = MetricView("refused", words, count)
         elif now - at < EARLY:
             views[instance] = MetricView("early", f"too early to say (since {at:%H:%M} UTC)")
@@ -160,10 +161,6 @@ def _silent(instance: Instance | None) -> MetricView:
     if instance is not None and instance.options.http_endpoint == "disabled":
         return MetricView("no-data", "IMDS is off: nothing is counted")
     return MetricView("no-data", "no data point at all: silence proves nothing")
-
-
-def _calls_of(count: int) -> str:
-    return f"{count:,} IMDSv1 call{'' if count == 1 else 's'}"
 
 
 def _hour(moment: datetime) -> str:

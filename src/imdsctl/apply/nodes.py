@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from imdsctl.apply.handler import Look, Site, drained
+from imdsctl.model.cell import calls_in_words
 from imdsctl.model.evidence import GroupMember, Nodegroup, Unreadable
 from imdsctl.model.plan import Change
 from imdsctl.ports import NodegroupUpdate
@@ -101,9 +102,7 @@ class Watched:
                 m.id: "unhealthy in its group" for m in members if m.id in young and not m.healthy
             }
         if not isinstance(rejected, Unreadable):
-            self.wrong |= {
-                k: f"{n} IMDSv1 call{'s' * (n != 1)} rejected" for k, n in rejected.items() if n
-            }
+            self.wrong |= {k: f"{calls_in_words(n)} rejected" for k, n in rejected.items() if n}
 
     def long_enough(self, site: Site) -> bool:
         """Whether the metrics of the newest node have had the time to show."""

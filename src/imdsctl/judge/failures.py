@@ -8,11 +8,11 @@ all that a window can see, a boot and the first day of a month, without a call.
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from fnmatch import fnmatchcase
 
 from msgspec import structs
 
 from imdsctl.judge.facts import InstanceFacts, is_mature, saw_boot
+from imdsctl.judge.names import means
 from imdsctl.model.cell import FailedGate
 from imdsctl.model.evidence import Calls, Metric
 from imdsctl.model.policy import Mended, Policy
@@ -34,12 +34,8 @@ def mended_for(
     """
     if failed is None:
         return None
-    known = [name for name in names if name]
-    said = [
-        word
-        for word in policy.mended
-        if failed.at < word.at <= now and any(fnmatchcase(name, word.resource) for name in known)
-    ]
+    known = tuple(names)
+    said = [w for w in policy.mended if failed.at < w.at <= now and means(w.resource, known)]
     return max(said, key=lambda word: word.at, default=None)
 
 

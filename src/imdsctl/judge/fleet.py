@@ -3,7 +3,6 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from fnmatch import fnmatchcase
 
 from msgspec import structs
 
@@ -12,7 +11,7 @@ from imdsctl.judge.failures import held_until, mended_for, remembered, without_t
 from imdsctl.judge.installed import fresh_software
 from imdsctl.judge.instances import judge_instance
 from imdsctl.judge.launch import judge_path
-from imdsctl.judge.names import instance_names, path_names
+from imdsctl.judge.names import instance_names, means, path_names
 from imdsctl.judge.owners import environment_names, environment_templates, environments_by_group
 from imdsctl.judge.paths import PathFinder
 from imdsctl.judge.traced import fresh, v1_first_explains
@@ -134,7 +133,7 @@ def exemption_for(instance: Instance, exemptions: Iterable[Exemption]) -> Exempt
     Of several, the one that lasts longest: a renewal may stand below what it renews.
     """
     names = instance_names(instance)
-    matching = [e for e in exemptions if any(n and fnmatchcase(n, e.resource) for n in names)]
+    matching = [e for e in exemptions if means(e.resource, names)]
     return max(matching, key=lambda e: e.expires, default=None)
 
 

@@ -21,23 +21,28 @@ def path_names(path: LaunchPath, environments: Mapping[str, str]) -> tuple[str |
     return (path.group, environments.get(path.group or ""), *nodegroup)
 
 
+def means(pattern: str, names: Iterable[str | None]) -> bool:
+    """Whether the settings mean one of these names; the pattern may hold `*`."""
+    return any(name and fnmatchcase(name, pattern) for name in names)
+
+
 def unheard(cells: Iterable[JudgedCell], policy: Policy) -> tuple[str, ...]:
     """What `[[exemption]]` and `[[mended]]` name, and nothing that was scanned is called.
 
     Mostly a slip of the pen, after which an instance that should stay as it is would be changed.
     """
-    instances: set[str] = set()
-    paths: set[str] = set()
+    instances: set[str | None] = set()
+    paths: set[str | None] = set()
     for cell in cells:
         for record in cell.evidence.instances:
             instances.update(instance_names(record.item))
         environments = environment_names(cell.evidence)
         for judged in cell.paths:
-            paths.update(name for name in path_names(judged.path, environments) if name)
+            paths.update(path_names(judged.path, environments))
     said = [("exemption", one.resource, instances) for one in policy.exemptions]
     said += [("mended", one.resource, instances | paths) for one in policy.mended]
     return tuple(
         f'[[{table}]] resource = "{resource}"'
         for table, resource, known in said
-        if not any(fnmatchcase(name, resource) for name in known if name)
+        if not means(resource, known)
     )

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import Final
 
+from imdsctl.lint import tokens
 from imdsctl.lint.facts import Fact, Request
 from imdsctl.model.verdict import Confidence
 
@@ -31,17 +32,7 @@ def confidence(request: Request) -> Confidence:
 
 def how_to_ask(request: Request) -> str:
     """What to write instead of a call without a token; a command where that is known exactly."""
-    base = f"http://[{request.host}]" if ":" in request.host else f"http://{request.host}"
-    url = f"{base}/latest/api/token"
-    header, lifetime = "X-aws-ec2-metadata-token", "X-aws-ec2-metadata-token-ttl-seconds: 21600"
-    if not request.host or request.edits:
+    if request.edits or not request.host or request.client not in ("curl", "wget"):
         return HOW_TO_ASK
-    if request.client == "curl":
-        token = f'$(curl -sf -X PUT -H "{lifetime}" {url})'
-        return f'{HOW_TO_ASK} In one command that a shell reads: curl -H "{header}: {token}" …'
-    if request.client == "wget":
-        token = f'$(wget -qO- --method=PUT --header "{lifetime}" {url})'
-        return (
-            f'{HOW_TO_ASK} In one command that a shell reads: wget --header "{header}: {token}" …'
-        )
-    return HOW_TO_ASK
+    token = tokens.sends(request.client, f"$({tokens.fetch(request.client, request.host)})")
+    return f"{HOW_TO_ASK} In one command that a shell reads: {request.client} {token} …"

@@ -154,7 +154,7 @@ def looked_at(job: Job, selection: Selection) -> Report:
     if isinstance(found, Report):
         return found
     kind, text = found
-    return judged(job.path, text.text, kind, selection, _context(job.path, kind, text.text))
+    return judged(job.path, text.text, kind, selection, context_for(job.path, kind, text.text))
 
 
 def read(job: Job) -> tuple[str, Decoded] | Report:
@@ -245,16 +245,12 @@ def chosen(
     return wanted, ignored, looked
 
 
-def _context(path: str, kind: str, text: str) -> dict[str, str]:
+def context_for(path: str, kind: str, text: str) -> dict[str, str]:
+    """What a file knows from those beside it."""
     try:
         return context_of(path, kind, text, _neighbour)
     except (RecursionError, ValueError):
         return {}
-
-
-def context_for(path: str, kind: str, text: str) -> dict[str, str]:
-    """What a file knows from those beside it."""
-    return _context(path, kind, text)
 
 
 def _neighbour(path: str) -> str | None:

@@ -1,8 +1,10 @@
 """One account in one region: all that is known of it, and all that is concluded."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Final
 
 from imdsctl.model.evidence import (
     AccountDefaults,
@@ -23,6 +25,13 @@ from imdsctl.model.evidence import (
 from imdsctl.model.launch_path import JudgedPath
 from imdsctl.model.verdict import Verdict
 
+_CALLS: Final = re.compile(r"\d IMDSv1 calls?\b")
+
+
+def calls_in_words(count: int) -> str:
+    """A number of IMDSv1 calls, as gates say it and `FailedGate.by_calls` knows it again."""
+    return f"{count:,} IMDSv1 call{'' if count == 1 else 's'}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FailedGate:
@@ -35,7 +44,7 @@ class FailedGate:
     @property
     def by_calls(self) -> bool:
         """Whether IMDSv1 calls were what failed, and not what somebody else saw of its health."""
-        return "IMDSv1 call" in self.why
+        return _CALLS.search(self.why) is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

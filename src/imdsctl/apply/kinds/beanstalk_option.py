@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Final
 
 from imdsctl.apply.handler import Handler, LeavesNothing, Look, Settled, Site, drained
+from imdsctl.model.cell import calls_in_words
 from imdsctl.model.evidence import Environment, GroupMember, Unreadable
 from imdsctl.model.plan import Change
 from imdsctl.ports import Done, Outcome, Refused
@@ -218,7 +219,7 @@ def _refused_calls(change: Change, site: Site, since: datetime) -> str | Unreada
     if isinstance(rejected, Unreadable):
         return rejected
     bad = {k: n for k, n in rejected.items() if n}
-    return ", ".join(f"{k}: {n} IMDSv1 calls rejected" for k, n in sorted(bad.items()))
+    return ", ".join(f"{k}: {calls_in_words(n)} rejected" for k, n in sorted(bad.items()))
 
 
 HANDLER: Handler = BeanstalkOption()

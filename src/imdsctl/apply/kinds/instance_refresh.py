@@ -5,6 +5,7 @@ from typing import Final
 
 from imdsctl.apply.groups import live_group, look_at_specs
 from imdsctl.apply.handler import Handler, LeavesNothing, Look, Settled, Site
+from imdsctl.model.cell import calls_in_words
 from imdsctl.model.evidence import Unreadable
 from imdsctl.model.plan import Change, Facts
 from imdsctl.ports import Outcome, RefreshStatus, Refused, Throttled
@@ -118,7 +119,7 @@ class InstanceRefresh(LeavesNothing):
         if isinstance(rejected, Unreadable):
             return rejected
         bad = {k: n for k, n in rejected.items() if n}
-        return ", ".join(f"{k}: {n} IMDSv1 calls rejected" for k, n in sorted(bad.items()))
+        return ", ".join(f"{k}: {calls_in_words(n)} rejected" for k, n in sorted(bad.items()))
 
 
 def _halfway(change: Change, site: Site, refresh: RefreshStatus) -> Look | None:

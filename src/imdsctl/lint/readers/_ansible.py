@@ -16,6 +16,7 @@ from imdsctl.lint.readers._launch import Options
 from imdsctl.lint.readers._tree import Lines, Node
 from imdsctl.lint.readers._unknown import Unknown
 from imdsctl.lint.source import Source
+from imdsctl.lint.tokens import LIFETIME, TOKEN
 
 _TASKS: Final = ("tasks", "pre_tasks", "post_tasks", "handlers", "block", "rescue", "always")
 _PREFIXES: Final = ("ansible.builtin.", "ansible.legacy.", "amazon.aws.", "community.aws.",
@@ -25,8 +26,8 @@ _JINJA: Final = re.compile(r"\{\{[^{}]*\}\}")
 _IDLE: Final = frozenset({
     "absent", "terminated", "stopped", "restarted", "rebooted", "query",
 })  # fmt: skip
-_TOKEN: Final = "x-aws-ec2-metadata-token"  # noqa: S105 - a header's name
-_LIFETIME: Final = "x-aws-ec2-metadata-token-ttl-seconds"
+_TOKEN: Final = TOKEN.lower()
+_LIFETIME: Final = LIFETIME.lower()
 _SHELL: Final = ("shell", "command", "raw")
 
 

@@ -6,11 +6,7 @@ from typing import Final
 from imdsctl.lint.readers import _forms as f
 from imdsctl.lint.readers import _known_methods
 from imdsctl.lint.readers._pass import Pass
-from imdsctl.lint.readers._seen import (
-    TOKEN,
-    header,
-    name_of,
-)
+from imdsctl.lint.readers._seen import header, name_of
 from imdsctl.lint.readers._values import (
     UNKNOWN,
     Answer,
@@ -29,6 +25,7 @@ from imdsctl.lint.readers._values import (
     either,
     text,
 )
+from imdsctl.lint.tokens import TOKEN
 
 _ENVIRONMENTS: Final = {"os.environ", "process.env", "ENV", "env"}
 

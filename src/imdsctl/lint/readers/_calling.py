@@ -7,11 +7,7 @@ from imdsctl.lint.readers import _known_methods
 from imdsctl.lint.readers._attention import attention, worst
 from imdsctl.lint.readers._functions import Functions
 from imdsctl.lint.readers._language import Called
-from imdsctl.lint.readers._seen import (
-    TOKEN,
-    header,
-    name_of,
-)
+from imdsctl.lint.readers._seen import header, name_of
 from imdsctl.lint.readers._values import (
     NOTHING,
     UNKNOWN,
@@ -29,6 +25,7 @@ from imdsctl.lint.readers._values import (
     alternatives,
     either,
 )
+from imdsctl.lint.tokens import TOKEN
 
 _SETTERS: Final = frozenset({"setenv", "putenv", "setdefault", "setenvironmentvariable"})
 _UNCAUGHT: Final = frozenset({"catch", "rescue", "fail", "exceptionally", "onerror"})

@@ -14,9 +14,9 @@ from imdsctl.lint.readers._hcl import Block
 from imdsctl.lint.readers._module import Module, raw
 from imdsctl.lint.readers._resources import place_of
 from imdsctl.lint.source import Source
+from imdsctl.lint.tokens import TOKEN
 
 _HOLE: Final = re.compile(r"\$\{[^{}]*\}")
-_TOKEN: Final = "x-aws-ec2-metadata-token"  # noqa: S105 - a header's name
 
 
 def requests(source: Source, module: Module, block: Block) -> Iterator[Request]:
@@ -55,4 +55,4 @@ def _headers(module: Module, block: Block) -> Any:
 def _token(headers: Any) -> Known:
     if not isinstance(headers, dict):
         return "unknown"
-    return "yes" if any(str(name).lower() == _TOKEN for name in headers) else "no"
+    return "yes" if any(str(name).lower() == TOKEN.lower() for name in headers) else "no"

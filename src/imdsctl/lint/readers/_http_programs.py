@@ -8,12 +8,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from imdsctl.lint import tokens
 from imdsctl.lint.facts import Known
 from imdsctl.lint.readers._metadata_url import is_address, of_another_cloud
 from imdsctl.lint.readers._shell_words import Hole, Word
 
-TOKEN: Final = "x-aws-ec2-metadata-token"  # noqa: S105 - a header's name
-LIFETIME: Final = "x-aws-ec2-metadata-token-ttl-seconds"
+TOKEN: Final = tokens.TOKEN.lower()
+LIFETIME: Final = tokens.LIFETIME.lower()
 
 _CURL_SHORT: Final = set("AbcCdDeEFHhKmoPQrtTuUwxXyYz")
 _CURL_LONG: Final = """

@@ -8,16 +8,7 @@ from imdsctl.lint.readers import _metadata_url
 from imdsctl.lint.readers._embedding import Embedding
 from imdsctl.lint.readers._language import Called, Language
 from imdsctl.lint.readers._program_settings import Settings
-from imdsctl.lint.readers._seen import (
-    LIFETIME,
-    TOKEN,
-    Seen,
-    header,
-    method_of,
-    name_of,
-    of_another_cloud,
-    proxy_of,
-)
+from imdsctl.lint.readers._seen import Seen, header, method_of, name_of, of_another_cloud, proxy_of
 from imdsctl.lint.readers._values import (
     NOTHING,
     UNKNOWN,
@@ -30,6 +21,7 @@ from imdsctl.lint.readers._values import (
     as_parts,
 )
 from imdsctl.lint.source import Source
+from imdsctl.lint.tokens import LIFETIME, TOKEN
 
 
 class Pass:

@@ -11,8 +11,9 @@ from typing import Final
 from tree_sitter import Node
 
 from imdsctl.lint.facts import Edit
-from imdsctl.lint.readers._seen import TOKEN, Seen
+from imdsctl.lint.readers._seen import Seen
 from imdsctl.lint.source import Source
+from imdsctl.lint.tokens import TOKEN
 
 _HOSTS: Final = {"169.254.169.254": "169.254.169.254", "fd00:ec2::254": "[fd00:ec2::254]"}
 _HELPER: Final = "_imds_token"

@@ -24,8 +24,6 @@ from imdsctl.lint.readers._values import (
 )
 from imdsctl.lint.source import Source
 
-TOKEN: Final = "X-aws-ec2-metadata-token"  # noqa: S105 - the header's name
-LIFETIME: Final = "X-aws-ec2-metadata-token-ttl-seconds"
 _METHODS: Final = {"GET", "PUT", "POST", "HEAD", "DELETE", "PATCH", "OPTIONS"}
 _MOST: Final = 12
 """Facts of one place: a helper that is called with everything is told by its first few uses."""

@@ -13,16 +13,14 @@ from typing import Final
 
 from tree_sitter import Node
 
+from imdsctl.lint import tokens
 from imdsctl.lint.facts import Edit
 from imdsctl.lint.readers._metadata_url import IPV4, IPV6
 from imdsctl.lint.readers._shell_pieces import is_verbatim
 from imdsctl.lint.readers._shell_script import Script
 from imdsctl.lint.readers._shell_state import Seen
 
-_TOKEN: Final = "X-aws-ec2-metadata-token"  # noqa: S105 - a header's name
-_LIFETIME: Final = "X-aws-ec2-metadata-token-ttl-seconds"
 _HIGHEST: Final = 300
-_SECONDS: Final = 21600
 _NAMES: Final = ("IMDS_TOKEN", "IMDSV2_TOKEN")
 _TRANSPARENT: Final = {
     "list", "pipeline", "redirected_statement", "negated_command", "variable_assignment",
@@ -69,7 +67,11 @@ def _edits_of(script: Script, one: Seen, spot: _Spot, lines: "_Lines") -> tuple[
     if one.token_variable:
         return (_header(script, one, f"${one.token_variable}"),)
     if spot.inline:
-        return (_header(script, one, f"$({_fetch(one)})"),) if spot.quotable else ()
+        return (
+            (_header(script, one, f"$({tokens.fetch(one.client, one.host)})"),)
+            if spot.quotable
+            else ()
+        )
     if not lines.name:
         return ()
     return lines.of(one, spot), _header(script, one, f"${lines.name}")
@@ -115,7 +117,11 @@ class _Lines:
         # What the script could live without must not end it now, where `set -e` is on.
         rescue = " || true" if key in self._tolerated else ""
         at = self.script.character(start)
-        return Edit(start=at, end=at, text=f"{self.name}=$({_fetch(first)}){rescue}{end}")
+        return Edit(
+            start=at,
+            end=at,
+            text=f"{self.name}=$({tokens.fetch(first.client, first.host)}){rescue}{end}",
+        )
 
 
 def _lacks_token(one: Seen) -> bool:
@@ -210,21 +216,8 @@ class _Parents:
         return above
 
 
-def _base(one: Seen) -> str:
-    return f"http://[{one.host}]" if ":" in one.host else f"http://{one.host}"
-
-
-def _fetch(one: Seen) -> str:
-    """A command that prints a token, or fails and prints nothing."""
-    url = f"{_base(one)}/latest/api/token"
-    if one.client == "wget":
-        return f'wget -qO- --method=PUT --header "{_LIFETIME}: {_SECONDS}" {url}'
-    return f'curl -sf -X PUT -H "{_LIFETIME}: {_SECONDS}" {url}'
-
-
 def _header(script: Script, one: Seen, value: str) -> Edit:
-    option = "--header" if one.client == "wget" else "-H"
-    return _behind_program(script, one, f' {option} "{_TOKEN}: {value}"')
+    return _behind_program(script, one, f" {tokens.sends(one.client, value)}")
 
 
 def _behind_program(script: Script, one: Seen, text: str) -> Edit:
@@ -239,8 +232,7 @@ def _of_token_request(script: Script, one: Seen) -> Iterable[Edit]:
     if one.client == "curl" and one.fails == "no":
         added += " -f"
     if one.method == "PUT" and one.lifetime == "no":
-        option = "--header" if one.client == "wget" else "-H"
-        added += f' {option} "{_LIFETIME}: {_SECONDS}"'
+        added += f" {tokens.lifetime(one.client)}"
     if added:
         yield _behind_program(script, one, added)
     node = one.url.node

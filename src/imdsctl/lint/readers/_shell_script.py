@@ -8,7 +8,7 @@ import tree_sitter_bash
 from tree_sitter import Language, Node, Tree
 
 from imdsctl.lint.facts import Place
-from imdsctl.lint.readers._parsing import parsed, safe_for_bash
+from imdsctl.lint.readers._parsing import parsed
 from imdsctl.lint.source import Source
 
 _LANGUAGE: Final = Language(tree_sitter_bash.language())
@@ -18,11 +18,27 @@ _DIRECTIVE: Final = re.compile(
 )
 # Terraform's `$${NAME}` is the shell's `${NAME}`; `${NAME-}` says that in as many characters.
 _ESCAPED: Final = re.compile(rb"\$\$\{([A-Za-z_]\w*(?:\[[@*]\])?)\}")
+# A character of more than two bytes where `{` may begin a range.
+_AFTER_BRACE: Final = re.compile(rb"(?<=[{.0-9])[\xe0-\xf4][\x80-\xbf]{2,3}")
 
 
 def tree(data: bytes) -> Tree:
     """The tree of a script's bytes."""
-    return parsed(safe_for_bash(data), _LANGUAGE)
+    return parsed(_safe(data), _LANGUAGE)
+
+
+def _safe(data: bytes) -> bytes:
+    """A script as tree-sitter-bash 0.25.1 may see it, byte for byte as long.
+
+    Where `{` may begin a range such as `{1..9}`, its scanner asks C's isdigit() about characters of
+    any size. isdigit() is a table of 256 entries: an emoji reads far behind it, and that can end
+    the process. A character of three or four bytes is an `é` and a filler there.
+    """
+    return _AFTER_BRACE.sub(_harmless, data)
+
+
+def _harmless(found: re.Match[bytes]) -> bytes:
+    return b"\xc3\xa9\xc3\xa9" if len(found[0]) == 4 else b"\xc3\xa9x"  # noqa: PLR2004 - bytes
 
 
 class Script:
