@@ -22,6 +22,11 @@ CELLS = (
     (OTHER, "eu-west-1"),
     (OTHER, "eu-central-1"),
 )
+EVERYWHERE = (
+    *("--accounts", OTHER, "--role-name", "imdsctl-read"),
+    *("--regions", ",".join(sorted({region for _, region in CELLS}))),
+)
+"""The words of a scan of all of them."""
 
 SMALL_FLEET = """
 start = 2026-11-11T09:00:00Z
@@ -170,6 +175,27 @@ callers = [{ program = "runner", behaviour = "v2" }]
 """Two accounts, two dozen instances; everything that a plan can change is in it once."""
 
 
+def region(name: str, *resources: str, settled: bool = True) -> str:
+    """A region of a fleet file.
+
+    Where its account defaults are settled, a plan is about what is launched alone.
+    """
+    defaults = 'defaults = { http_tokens = "required", http_put_response_hop_limit = 2 }\n'
+    return f'[[account.region]]\nname = "{name}"\n{defaults if settled else ""}' + "".join(
+        resources
+    )
+
+
+def account(number: str, *regions: str, more: str = "") -> str:
+    """An account of a fleet file."""
+    return f'[[account]]\nid = "{number}"\n{more}\n' + "".join(regions)
+
+
+def one_region(*resources: str, start: str = "2026-11-11T09:00:00Z", settled: bool = True) -> str:
+    """A fleet file of one account in eu-west-1."""
+    return f"start = {start}\n" + account(OWN, region("eu-west-1", *resources, settled=settled))
+
+
 @dataclass(frozen=True)
 class Answer:
     """What one command left: its exit code and its two streams."""
@@ -212,13 +238,18 @@ class Operator:
         return self("scan", "-o", "json", *words)
 
     def scan_all(self) -> Answer:
-        regions = ",".join(sorted({region for _, region in CELLS}))
-        return self.scan("--accounts", OTHER, "--role-name", "imdsctl-read", "--regions", regions)
+        return self.scan(*EVERYWHERE)
 
     def plan(self, *words: str) -> Any:
         answer = self("plan", "-f", str(self.plan_file), "-o", "json", *words)
         assert answer.code == 0, str(answer)
         return answer.json
+
+    def prepared(self, *words: str) -> Any:
+        """A scan of eu-west-1, or of what the words say, and its plan."""
+        scanned = self.scan(*(words or ("--regions", "eu-west-1")))
+        assert scanned.code == 0, str(scanned)
+        return self.plan()
 
     def apply(self, *words: str) -> Answer:
         return self("apply", str(self.plan_file), "--yes", "-o", "json", *words)

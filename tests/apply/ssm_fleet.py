@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from whole_run import OTHER, OWN, Answer, Operator, client
+from whole_run import EVERYWHERE, OTHER, OWN, Answer, Operator, account, client, region
 
 from imdsctl.model.plan import Plan
 from imdsctl.simulator.server import SimulatedAws
@@ -30,16 +30,6 @@ options = { http_endpoint = "disabled", http_tokens = "optional" }
 """
 
 
-def region(name: str, *instances: str) -> str:
-    # The account's defaults are settled, so that a plan is about instances alone.
-    defaults = 'defaults = { http_tokens = "required", http_put_response_hop_limit = 2 }'
-    return f'[[account.region]]\nname = "{name}"\n{defaults}\n' + "".join(instances)
-
-
-def account(number: str, *regions: str, more: str = "") -> str:
-    return f'[[account]]\nid = "{number}"\n{more}\n' + "".join(regions)
-
-
 HEAD = "start = 2026-11-11T09:00:00Z\nhistory_days = 14\n"
 ONE = HEAD + account(OWN, region("eu-west-1", APPS % 1))
 MANY = HEAD + account(OWN, region("eu-west-1", APPS % 6, OFF))
@@ -60,9 +50,7 @@ def small_batches(folder: Path) -> Operator:
 
 def prepared(operator: Operator, *, everywhere: bool = False) -> list[Any]:
     """Scan and plan; the changes of the plan."""
-    scanned = operator.scan_all() if everywhere else operator.scan("--regions", "eu-west-1")
-    assert scanned.code == 0, str(scanned)
-    plan = operator.plan()
+    plan = operator.prepared(*(EVERYWHERE if everywhere else ()))
     changes = [c for w in plan["waves"] for c in w["changes"]]
     assert {c["kind"] for c in changes} == {"instance-options"}
     return changes

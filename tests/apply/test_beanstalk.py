@@ -25,11 +25,6 @@ SHOP = "beanstalk-option:111111111111:eu-west-1:shop-prod"
 MAIL = "beanstalk-option:111111111111:eu-west-1:mail-prod"
 
 
-def prepared(operator: Operator) -> Any:
-    assert operator.scan("--regions", "eu-west-1").code == 0
-    return operator.plan()
-
-
 def tokens(aws: Any, group: str) -> set[str]:
     return {
         one["options"]["http_tokens"]
@@ -43,7 +38,7 @@ def test_environments_are_moved_by_their_own_option_and_back(
 ) -> None:
     aws = simulated_aws(fleet())
     before = aws_view(CELLS)[HOME]
-    plan = prepared(operator)
+    plan = operator.prepared()
     others = ("account-defaults", "image-imds-support")
     changes = {c["id"]: c for c in changes_of(plan) if c["kind"] not in others}
     assert set(changes) == {SHOP, MAIL}, "neither their templates, groups nor instances"
@@ -80,7 +75,7 @@ def test_elastic_beanstalk_rolls_an_update_back_whose_instances_do_not_become_he
     operator: Operator, simulated_aws: Any
 ) -> None:
     aws = simulated_aws(fleet(BOOT_ONLY))
-    prepared(operator)
+    operator.prepared()
     stopped = operator.apply()
     assert stopped.code == 4, str(stopped)
     assert states_of(stopped)[SHOP] == "rolled-back"
@@ -91,7 +86,7 @@ def test_elastic_beanstalk_rolls_an_update_back_whose_instances_do_not_become_he
         assert instances(aws)[key]["state"] == "terminated"
 
     # The next plan does not try the same again, and touches no instance behind its back.
-    again = prepared(operator)
+    again = operator.prepared()
     assert SHOP not in {c["id"] for c in changes_of(again)}
     assert not changes_of(again, "instance-options")
     (held,) = [h for h in again["held"] if "/" in h["resource"] and h["name"] == "awseb-shop"]
@@ -105,12 +100,12 @@ def test_refused_calls_that_no_health_check_minds_take_the_update_back(
 ) -> None:
     # Three batches are through before the metric tells; of five, the last ones are spared.
     aws = simulated_aws(fleet(NOT_VITAL, size=size))
-    prepared(operator)
+    operator.prepared()
     stopped = operator.apply()
     assert stopped.code == 4, str(stopped)
     (told,) = [c for c in stopped.json["changes"] if c["id"] == SHOP]
     assert told["state"] == "rolled-back"
-    assert "IMDSv1 calls rejected" in told["detail"]
+    assert "1 IMDSv1 call rejected" in told["detail"]
     assert calls_of(aws, "AbortEnvironmentUpdate") == cancelled
     assert calls_of(aws, "UpdateEnvironment") == 3 - cancelled, "the mail's, the shop's, and back"
     assert option("shop-prod") == "false"
@@ -122,7 +117,7 @@ def test_an_environment_with_a_caller_is_held_with_all_its_instances(
     operator: Operator, simulated_aws: Any
 ) -> None:
     simulated_aws(fleet('behaviour = "v1-only"'))
-    plan = prepared(operator)
+    plan = operator.prepared()
     assert SHOP not in {c["id"] for c in changes_of(plan)}
     assert not changes_of(plan, "instance-options")
     held = {h["resource"]: h for h in plan["held"]}
@@ -133,7 +128,7 @@ def test_an_environment_that_is_updated_by_somebody_else_is_left_alone(
     operator: Operator, simulated_aws: Any
 ) -> None:
     aws = simulated_aws(fleet())
-    prepared(operator)
+    operator.prepared()
     client("elasticbeanstalk").update_environment(
         EnvironmentName="mail-prod",
         OptionSettings=[
@@ -157,7 +152,7 @@ def test_an_option_that_somebody_else_set_since_is_not_touched(
     operator: Operator, simulated_aws: Any
 ) -> None:
     aws = simulated_aws(fleet(option=""))
-    prepared(operator)
+    operator.prepared()
     client("elasticbeanstalk").update_environment(
         EnvironmentName="shop-prod",
         OptionSettings=[
@@ -176,7 +171,7 @@ def test_an_option_that_somebody_else_set_since_is_not_touched(
 
 def test_a_dry_run_changes_nothing(operator: Operator, simulated_aws: Any) -> None:
     aws = simulated_aws(fleet())
-    prepared(operator)
+    operator.prepared()
     answer = operator.apply("--dry-run")
     assert answer.code == 0, str(answer)
     assert states_of(answer)[SHOP] == "applied"
@@ -188,7 +183,7 @@ def test_killed_at_its_one_call_and_resumed_it_is_made_once(
     when: Any, operator: Operator, simulated_aws: Any, tmp_path: Path
 ) -> None:
     aws = simulated_aws(fleet())
-    prepared(operator)
+    operator.prepared()
     trap = Trap(aws)
     victim = Killable(operator.arguments("apply", str(operator.plan_file), "--yes"), tmp_path)
     trap.set(victim, 2, when, only="Action=UpdateEnvironment&")
@@ -205,7 +200,7 @@ def test_an_update_that_was_rolled_back_while_nobody_watched_is_not_made_again(
     operator: Operator, simulated_aws: Any, tmp_path: Path
 ) -> None:
     aws = simulated_aws(fleet(BOOT_ONLY))
-    prepared(operator)
+    operator.prepared()
     trap = Trap(aws)
     victim = Killable(operator.arguments("apply", str(operator.plan_file), "--yes"), tmp_path)
     trap.set(victim, 2, "between", only="Action=UpdateEnvironment&")
@@ -223,7 +218,7 @@ def test_killed_while_it_is_taken_back_the_rollback_goes_on(
     operator: Operator, simulated_aws: Any, tmp_path: Path
 ) -> None:
     aws = simulated_aws(fleet(option=""))
-    prepared(operator)
+    operator.prepared()
     assert operator.apply().code == 0
     trap = Trap(aws)
     victim = Killable(operator.arguments("rollback", operator.run(), "--yes"), tmp_path)
@@ -240,7 +235,7 @@ def test_no_other_setting_of_an_environment_reaches_store_plan_or_log(
     operator: Operator, simulated_aws: Any
 ) -> None:
     simulated_aws(fleet())
-    prepared(operator)
+    operator.prepared()
     applied = operator.apply("-v")
     told = operator("explain", "awseb-shop", "-o", "json")
     assert "a-secret-of-the-application" not in applied.out + applied.err + told.out

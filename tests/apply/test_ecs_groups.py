@@ -37,12 +37,6 @@ def fleet(ecs: str = "", *, replaced: float = 1, hop: int | None = None) -> str:
     return FLEET.format(ecs=ecs, replaced=replaced, hop=limit)
 
 
-def prepared(operator: Operator) -> Any:
-    answer = operator.scan("--regions", "eu-west-1")
-    assert answer.code == 0, str(answer)
-    return operator.plan()
-
-
 def tokens(aws: Any) -> set[str]:
     found = instances(aws, "ecs").values()
     return {one["options"]["http_tokens"] for one in found if one["state"] == "running"}
@@ -58,7 +52,7 @@ def registered() -> set[str]:
 def test_in_place_is_the_way_that_moves_no_task(operator: Operator, simulated_aws: Any) -> None:
     aws = simulated_aws(fleet(OFF))
     before = registered()
-    plan = prepared(operator)
+    plan = operator.prepared()
     assert not changes_of(plan, "instance-refresh")
     (created,) = changes_of(plan, "launch-template-version")
     assert created["after"]["options"]["http_put_response_hop_limit"] == 2, "for bridge mode"
@@ -75,7 +69,7 @@ def test_without_managed_draining_a_wished_for_refresh_becomes_a_change_in_place
 ) -> None:
     simulated_aws(fleet(OFF))
     operator.settings(REFRESH)
-    plan = prepared(operator)
+    plan = operator.prepared()
     assert not changes_of(plan, "instance-refresh")
     in_place = changes_of(plan, "instance-options")
     assert len(in_place) == 3
@@ -90,7 +84,7 @@ def test_with_managed_draining_the_group_is_refreshed_like_any_other(
     aws = simulated_aws(fleet())
     before = registered()
     operator.settings(REFRESH)
-    plan = prepared(operator)
+    plan = operator.prepared()
     (refresh,) = changes_of(plan, "instance-refresh")
     assert not any("ECS" in note for note in refresh["notes"])
     assert operator.apply().code == 0
@@ -103,7 +97,7 @@ def test_a_refresh_that_has_to_prove_a_boot_says_that_nobody_drains(
     operator: Operator, simulated_aws: Any
 ) -> None:
     simulated_aws(fleet(OFF, replaced=0))
-    plan = prepared(operator)
+    plan = operator.prepared()
     (refresh,) = changes_of(plan, "instance-refresh")
     (note,) = [n for n in refresh["notes"] if "UpdateContainerInstancesState" in n]
     assert "does not move tasks off an instance before it is terminated" in note
@@ -115,7 +109,7 @@ def test_managed_termination_protection_wants_a_word_on_protected_instances(
     operator: Operator, simulated_aws: Any
 ) -> None:
     aws = simulated_aws(fleet(PROTECTED, replaced=0))
-    plan = prepared(operator)
+    plan = operator.prepared()
     assert not changes_of(plan, "instance-refresh")
     (held,) = [h for h in plan["held"] if h["resource"] == "ecs/ecs:1"]
     assert held["reasons"][0]["rule"] == "refresh-replaces-nobody"
@@ -135,7 +129,7 @@ def test_a_hop_limit_of_one_that_was_chosen_stays_and_is_said_loudly(
     operator: Operator, simulated_aws: Any
 ) -> None:
     simulated_aws(fleet(hop=1))
-    plan = prepared(operator)
+    plan = operator.prepared()
     (created,) = changes_of(plan, "launch-template-version")
     assert created["after"]["options"]["http_put_response_hop_limit"] == 1
     assert "Hop limit 1 was chosen and stays" in created["notes"][0]

@@ -4,14 +4,10 @@ from typing import Any
 
 import pytest
 from beanstalk_fleet import fleet as beanstalk
-from whole_run import SMALL_FLEET, Operator, changes_of
+from whole_run import SMALL_FLEET, Operator, changes_of, one_region
 
-SHARED = """
-start = 2026-11-11T09:00:00Z
-[[account]]
-id = "111111111111"
-[[account.region]]
-name = "eu-west-1"
+SHARED = one_region(
+    """\
 [[account.region.image]]
 name = "golden"
 [[account.region.launch_template]]
@@ -35,7 +31,9 @@ launch_template = "web"
 version = "$Latest"
 size = 2
 callers = [{ program = "shop", behaviour = "v1-only" }]
-"""
+""",
+    settled=False,
+)
 # Elastic Beanstalk made a second version of the environment's own template.
 OWN_DEFAULT = (
     beanstalk()

@@ -57,11 +57,6 @@ callers = [{ program = "sidecar", behaviour = "v2-strict", container = "bridge" 
 CELLS = (("111111111111", "eu-west-1"),)
 
 
-def prepared(operator: Operator) -> Any:
-    assert operator.scan("--regions", "eu-west-1").code == 0
-    return operator.plan()
-
-
 def in_wave(plan: Any, number: int = 0) -> Any:
     return next(wave for wave in plan["waves"] if wave["number"] == number)
 
@@ -77,7 +72,7 @@ def test_a_canary_with_a_hidden_v1_job_is_caught_rolled_back_and_the_others_wait
     aws = simulated_aws(FLEET)
     (report,) = instances(aws, "report")
     before = aws_view(CELLS)["111111111111 eu-west-1"]["instances"]
-    plan = prepared(operator)
+    plan = operator.prepared()
     canaries = in_wave(plan)["canaries"]
     assert any(report in canary for canary in canaries)
 
@@ -116,7 +111,7 @@ def test_a_gate_that_cannot_be_read_stops_the_run_and_takes_nothing_back(
     operator: Operator, simulated_aws: Any
 ) -> None:
     aws = simulated_aws(FLEET.replace("T23:50", "T09:00"))
-    plan = prepared(operator)
+    plan = operator.prepared()
     aws.control("faults", [{"operation": "GetMetricData", "fault": "denied"}])
     stopped = operator.apply()
     assert stopped.code == 4, str(stopped)
@@ -137,7 +132,7 @@ def test_status_checks_that_cannot_be_read_stop_the_run_before_anything_is_chang
     operator: Operator, simulated_aws: Any
 ) -> None:
     aws = simulated_aws(FLEET.replace("T23:50", "T09:00"))
-    prepared(operator)
+    operator.prepared()
     made = mutating_calls(aws)
     aws.control("faults", [{"operation": "DescribeInstanceStatus", "fault": "denied"}])
     stopped = operator.apply()
@@ -154,7 +149,7 @@ def test_an_instance_that_is_impaired_already_is_left_alone_and_another_canary_t
     # Somebody lowered the hop limit an hour ago: the container is cut off, without any v1 call.
     client("ec2").modify_instance_metadata_options(InstanceId=strict, HttpPutResponseHopLimit=1)
     aws.control("clock", {"advance_seconds": 3600})
-    plan = prepared(operator)
+    plan = operator.prepared()
     assert any(strict in canary for canary in in_wave(plan)["canaries"])
     answer = operator.apply()
     assert answer.code == 1, str(answer)
@@ -183,7 +178,7 @@ def test_a_soak_survives_a_restart_and_only_the_rest_of_it_is_waited(
     operator: Operator, simulated_aws: Any, tmp_path: Path
 ) -> None:
     aws = simulated_aws(FLEET.replace("T23:50", "T09:00"))
-    prepared(operator)
+    operator.prepared()
     trap = Trap(aws)
     victim = Killable(operator.arguments("apply", str(operator.plan_file), "--yes"), tmp_path)
     trap.set(victim, 4, "between", only='"advance_seconds"')
@@ -208,7 +203,7 @@ def test_a_canary_caught_just_when_the_run_was_killed_is_taken_back_by_the_resum
 ) -> None:
     aws = simulated_aws(FLEET)
     (report,) = instances(aws, "report")
-    plan = prepared(operator)
+    plan = operator.prepared()
     trap = Trap(aws)
     victim = Killable(operator.arguments("apply", str(operator.plan_file), "--yes"), tmp_path)
     # The third modification is the one that takes the canary back.
@@ -230,7 +225,7 @@ def test_a_run_resumed_after_a_killed_rollback_knows_what_the_rollback_had_done(
     operator: Operator, simulated_aws: Any, tmp_path: Path
 ) -> None:
     aws = simulated_aws(FLEET.replace("T23:50", "T09:00"))
-    plan = prepared(operator)
+    plan = operator.prepared()
     assert operator.apply().code == 0
     trap = Trap(aws)
     victim = Killable(operator.arguments("rollback", "--yes"), tmp_path)
@@ -252,7 +247,7 @@ def test_a_dry_run_walks_through_everything_and_changes_nothing(
     operator: Operator, simulated_aws: Any
 ) -> None:
     aws = simulated_aws(FLEET)
-    prepared(operator)
+    operator.prepared()
     before, made = aws_view(CELLS), mutating_calls(aws)
     answer = operator.apply("--dry-run")
     assert answer.code == 0, str(answer)

@@ -51,11 +51,6 @@ def options_of(name: str, aws: Any) -> list[tuple[str, int]]:
     return [(o["HttpTokens"], o["HttpPutResponseHopLimit"]) for o in found]
 
 
-def prepared(operator: Operator) -> Any:
-    assert operator.scan("--regions", "eu-west-1").code == 0
-    return operator.plan()
-
-
 def gate_of(answer: Any, instance: str) -> dict[str, str]:
     (gate,) = [g for g in answer.json["gates"] if g["name"] == f"agent cycle of {instance}"]
     found: dict[str, str] = gate
@@ -66,7 +61,7 @@ def test_it_is_planned_as_two_changes_and_only_for_what_runs_containers(
     operator: Operator, simulated_aws: Any
 ) -> None:
     aws = simulated_aws(FLEET)
-    plan = prepared(operator)
+    plan = operator.prepared()
     (wave,) = plan["waves"]
     assert wave["cycle_seconds"] == DAY
     (node, _) = sorted(instances(aws, "node"))
@@ -90,7 +85,7 @@ def test_containers_that_only_needed_another_hop_are_migrated_and_v1_only_softwa
     operator: Operator, simulated_aws: Any
 ) -> None:
     aws = simulated_aws(FLEET)
-    prepared(operator)
+    operator.prepared()
     before = aws_view(CELLS)[CELL]["instances"]
     answer = operator.apply()
     assert answer.code == 1, str(answer)
@@ -120,7 +115,7 @@ def test_containers_that_only_needed_another_hop_are_migrated_and_v1_only_softwa
 def test_a_host_that_no_tag_gives_away_can_be_named(operator: Operator, simulated_aws: Any) -> None:
     aws = simulated_aws(FLEET)
     operator.settings('[hop_bump]\nresources = ["dock*"]\n')
-    prepared(operator)
+    operator.prepared()
     assert operator.apply().code == 1, "old-node is taken back"
     assert options_of("docker", aws) == [("required", 2)]
     assert cut_off(aws) == {}
@@ -129,7 +124,7 @@ def test_a_host_that_no_tag_gives_away_can_be_named(operator: Operator, simulate
 def test_it_can_be_switched_off(operator: Operator, simulated_aws: Any) -> None:
     simulated_aws(FLEET)
     operator.settings("[hop_bump]\nenabled = false\n")
-    plan = prepared(operator)
+    plan = operator.prepared()
     assert plan["waves"] == []
     assert len(plan["held"]) == 4
 
@@ -152,7 +147,7 @@ def test_the_wait_survives_a_restart_of_the_tool_and_is_not_begun_again(
     operator: Operator, simulated_aws: Any, tmp_path: Path
 ) -> None:
     aws = simulated_aws(FLEET)
-    prepared(operator)
+    operator.prepared()
     began = now(aws)
     trap = Trap(aws)
     victim = Killable(operator.arguments("apply", str(operator.plan_file), "--yes"), tmp_path)
@@ -177,7 +172,7 @@ def test_silence_without_data_is_no_silence(
     operator: Operator, simulated_aws: Any, tmp_path: Path
 ) -> None:
     aws = simulated_aws(FLEET)
-    prepared(operator)
+    operator.prepared()
     trap = Trap(aws)
     victim = Killable(operator.arguments("apply", str(operator.plan_file), "--yes"), tmp_path)
     trap.set(victim, 5, "between", only='"advance_seconds"')
@@ -200,7 +195,7 @@ def test_a_metric_that_cannot_be_read_stops_the_run_with_tokens_still_optional(
     operator: Operator, simulated_aws: Any
 ) -> None:
     aws = simulated_aws(FLEET)
-    prepared(operator)
+    operator.prepared()
     # The checks of the batches find nothing to ask for; the fault meets the cycle's first looks.
     aws.control("faults", [{"operation": "GetMetricData", "fault": "denied"}])
     stopped = operator.apply()
@@ -217,7 +212,7 @@ def test_a_plan_half_applied_by_another_run_is_no_drift(
     operator: Operator, simulated_aws: Any, tmp_path: Path
 ) -> None:
     aws = simulated_aws(FLEET)
-    prepared(operator)
+    operator.prepared()
     trap = Trap(aws)
     victim = Killable(operator.arguments("apply", str(operator.plan_file), "--yes"), tmp_path)
     trap.set(victim, 5, "between", only='"advance_seconds"')
@@ -233,7 +228,7 @@ def test_a_dry_run_shows_both_steps_and_changes_nothing(
     operator: Operator, simulated_aws: Any
 ) -> None:
     aws = simulated_aws(FLEET)
-    prepared(operator)
+    operator.prepared()
     before = aws_view(CELLS)
     dry = operator.apply("--dry-run")
     assert dry.code == 0, str(dry)

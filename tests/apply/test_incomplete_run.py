@@ -3,15 +3,10 @@
 from typing import Any
 
 import pytest
-from whole_run import Operator, aws_view, changes_of, instances, states_of
+from whole_run import Operator, aws_view, changes_of, instances, one_region, states_of
 
-FLEET = """
-start = 2026-11-11T09:00:00Z
-[[account]]
-id = "111111111111"
-[[account.region]]
-name = "eu-west-1"
-defaults = { http_tokens = "required", http_put_response_hop_limit = 2 }
+FLEET = one_region(
+    """\
 [[account.region.instance]]
 name = "sandbox"
 count = 6
@@ -20,17 +15,13 @@ launched_days_ago = 26
 booted_days_ago = 5
 tags = { env = "dev" }
 callers = [{ program = "shell", behaviour = "v2" }]
-"""
+""",
+)
 HERE = "111111111111 eu-west-1"
 CELLS = (("111111111111", "eu-west-1"),)
 MODIFY = "ModifyInstanceMetadataOptions"
 DENIED = [{"operation": MODIFY, "after": 2, "times": 1, "fault": "denied"}]
 """The canaries' two calls get through, and the first of the others does not."""
-
-
-def prepared(operator: Operator) -> Any:
-    assert operator.scan("--regions", "eu-west-1").code == 0
-    return operator.plan()
 
 
 def tokens() -> list[str]:
@@ -48,7 +39,7 @@ def test_one_change_that_failed_is_no_success_and_a_resumed_run_goes_on_with_it(
     operator: Operator, simulated_aws: Any, via: str
 ) -> None:
     aws = simulated_aws(FLEET)
-    plan = prepared(operator)
+    plan = operator.prepared()
     aws.control("faults", DENIED)
     first = operator.apply("--via", via)
     assert first.code == 4, str(first)
@@ -75,7 +66,7 @@ def test_the_last_lines_name_what_failed_and_what_to_do_and_a_new_plan_can_do_it
     operator: Operator, simulated_aws: Any
 ) -> None:
     aws = simulated_aws(FLEET)
-    prepared(operator)
+    operator.prepared()
     aws.control("faults", DENIED)
     first = operator("apply", str(operator.plan_file), "--yes")
     assert first.code == 4
@@ -101,7 +92,7 @@ def test_the_last_lines_name_what_failed_and_what_to_do_and_a_new_plan_can_do_it
 
 def test_too_many_that_fail_still_stop_the_wave(operator: Operator, simulated_aws: Any) -> None:
     aws = simulated_aws(FLEET)
-    prepared(operator)
+    operator.prepared()
     aws.control("faults", [{**DENIED[0], "times": 3}])
     stopped = operator.apply()
     assert stopped.code == 4, str(stopped)
@@ -113,7 +104,7 @@ def test_a_rollback_that_could_not_restore_one_says_so_in_the_runs_and_can_be_re
     operator: Operator, simulated_aws: Any, via: str
 ) -> None:
     aws = simulated_aws(FLEET)
-    prepared(operator)
+    operator.prepared()
     assert operator.apply().code == 0
     run = operator.run()
     aws.control("faults", [{"operation": MODIFY, "after": 2, "times": 1, "fault": "denied"}])

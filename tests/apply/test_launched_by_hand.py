@@ -2,14 +2,10 @@
 
 from typing import Any
 
-from whole_run import Operator, aws_view, changes_of, client
+from whole_run import Operator, aws_view, changes_of, client, one_region
 
-FLEET = """
-start = 2026-11-11T09:00:00Z
-[[account]]
-id = "111111111111"
-[[account.region]]
-name = "eu-west-1"
+FLEET = one_region(
+    """\
 [[account.region.image]]
 name = "golden"
 [[account.region.launch_template]]
@@ -24,7 +20,9 @@ version = "1"
 size = 3
 replaced_per_day = 1
 callers = [{ program = "shop", behaviour = "v2" }]
-"""
+""",
+    settled=False,
+)
 CELLS = (("111111111111", "eu-west-1"),)
 
 

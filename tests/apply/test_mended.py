@@ -4,15 +4,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from whole_run import Operator, changes_of, instances
+from whole_run import Operator, changes_of, instances, one_region
 
-FLEET = """
-start = 2026-11-30T23:50:00Z
-[[account]]
-id = "111111111111"
-[[account.region]]
-name = "eu-west-1"
-defaults = { http_tokens = "required", http_put_response_hop_limit = 2 }
+FLEET = one_region(
+    """\
 [[account.region.instance]]
 name = "report"
 launched_days_ago = 26
@@ -23,18 +18,15 @@ callers = [
   { program = "agent", behaviour = "v2" },
   { program = "monthly-report", behaviour = "v1-only", when = "monthly" },
 ]
-"""
-
-
-def read(operator: Operator) -> Any:
-    assert operator.scan("--regions", "eu-west-1").code == 0
-    return operator.plan()
+""",
+    start="2026-11-30T23:50:00Z",
+)
 
 
 def failed(operator: Operator, aws: Any) -> tuple[str, datetime]:
     """The instance after its gate has failed, and the time a little later."""
     (report,) = instances(aws, "report")
-    read(operator)
+    operator.prepared()
     assert operator.apply().code == 4
     return report, datetime.fromisoformat(aws.control("clock")["now"])
 
@@ -57,7 +49,7 @@ def test_the_owners_word_releases_it_and_the_plan_says_whose_word_that_is(
     aws = simulated_aws(FLEET)
     report, at = failed(operator, aws)
     later(aws, 15 * 24)
-    (held,) = read(operator)["held"]
+    (held,) = operator.prepared()["held"]
     assert [r["rule"] for r in held["reasons"] if r["status"] == "blocked"] == ["failed-gate"]
     told = operator("explain", report)
     assert "[[mended]]" in told.out
@@ -82,7 +74,7 @@ def test_a_word_from_before_the_failure_or_from_the_future_says_nothing(
     aws = simulated_aws(FLEET)
     report, at = failed(operator, aws)
     later(aws)
-    read(operator)
+    operator.prepared()
     for time in (at - timedelta(days=1), at + timedelta(days=1)):
         operator.settings(word(report, time))
         assert changes_of(operator.plan(), "instance-options") == []
@@ -96,7 +88,7 @@ def test_calls_after_the_word_prove_it_wrong(operator: Operator, simulated_aws: 
     report, at = failed(operator, aws)
     operator.settings(word(report, at + timedelta(hours=1)))
     later(aws, 31 * 24 + 1)  # the turn of the year: it calls again, and is answered
-    (held,) = read(operator)["held"]
+    (held,) = operator.prepared()["held"]
     assert "calls-seen" in [r["rule"] for r in held["reasons"] if r["status"] == "blocked"]
 
 

@@ -64,11 +64,6 @@ def fleet(
     return FLEET.format(options=options, caller=caller, replaced=replaced, more=more)
 
 
-def prepared(operator: Operator) -> Any:
-    assert operator.scan("--regions", "eu-west-1").code == 0
-    return operator.plan()
-
-
 def version_in_use(name: str = "batch") -> str:
     answer = client("eks").describe_nodegroup(clusterName="shop", nodegroupName=name)
     return str(answer["nodegroup"]["launchTemplate"]["version"])
@@ -110,7 +105,7 @@ def test_a_node_group_goes_to_v2_only_and_exactly_back(
 ) -> None:
     aws = simulated_aws(fleet())
     before, old = aws_view(CELLS)[HOME], set(running(aws))
-    plan = prepared(operator)
+    plan = operator.prepared()
     (change,) = changes_of(plan, "nodegroup-version")
     assert change["resource"] == "shop/batch"
     assert change["before"]["version"] == change["inverse"]["version"] == "1"
@@ -163,7 +158,7 @@ def test_an_explicit_hop_limit_stays_and_an_unspecified_one_reaches_containers(
 ) -> None:
     said = f", http_put_response_hop_limit = {limit}" if limit else ""
     simulated_aws(fleet(options=f'http_tokens = "optional"{said}', caller=""))
-    (made,) = changes_of(prepared(operator), "launch-template-version")
+    (made,) = changes_of(operator.prepared(), "launch-template-version")
     assert made["after"]["options"]["http_put_response_hop_limit"] == (limit or 2)
 
 
@@ -173,7 +168,7 @@ def test_a_boot_that_needs_v1_fails_in_eks_and_nothing_is_left_of_it(
     caller = '{ program = "register", behaviour = "v1-only", when = "boot" },'
     aws = simulated_aws(fleet(caller=caller, replaced=""))
     old = set(running(aws))
-    prepared(operator)
+    operator.prepared()
     stopped = operator.apply()
     assert stopped.code == 4, str(stopped)
     assert told(stopped)["state"] == "rolled-back"
@@ -183,7 +178,7 @@ def test_a_boot_that_needs_v1_fails_in_eks_and_nothing_is_left_of_it(
     assert version_in_use() == "1"
     assert set(running(aws)) == old
     # The next plan does not try the same again.
-    again = prepared(operator)
+    again = operator.prepared()
     assert not changes_of(again, "nodegroup-version")
     (held,) = [h for h in again["held"] if h["name"] == "eks-batch" and "/" in h["resource"]]
     assert held["reasons"][0]["rule"] == "failed-gate"
@@ -195,7 +190,7 @@ def test_rejected_calls_that_eks_does_not_mind_take_it_back(
 ) -> None:
     caller = '{ program = "billing", behaviour = "v1-only", when = "boot", vital = false },'
     aws = simulated_aws(fleet(caller=caller, replaced=""))
-    prepared(operator)
+    operator.prepared()
     stopped = operator.apply()
     assert stopped.code == 4, str(stopped)
     assert told(stopped)["state"] == "rolled-back"
@@ -212,7 +207,7 @@ def test_killed_around_its_call_it_is_found_again_and_not_made_twice(
     when: Any, operator: Operator, simulated_aws: Any, tmp_path: Path
 ) -> None:
     aws = simulated_aws(fleet())
-    prepared(operator)
+    operator.prepared()
     trap = Trap(aws)
     victim = Killable(operator.arguments("apply", str(operator.plan_file), "--yes"), tmp_path)
     trap.set(victim, 1, when, only="update-version")
@@ -230,7 +225,7 @@ def test_killed_and_resumed_after_eks_had_failed_it_says_so(
 ) -> None:
     caller = '{ program = "register", behaviour = "v1-only", when = "boot" },'
     aws = simulated_aws(fleet(caller=caller, replaced=""))
-    prepared(operator)
+    operator.prepared()
     trap = Trap(aws)
     victim = Killable(operator.arguments("apply", str(operator.plan_file), "--yes"), tmp_path)
     trap.set(victim, 1, "between", only="update-version")
@@ -247,7 +242,7 @@ def test_killed_on_its_way_back_it_goes_all_the_way_back(
     operator: Operator, simulated_aws: Any, tmp_path: Path
 ) -> None:
     aws = simulated_aws(fleet())
-    prepared(operator)
+    operator.prepared()
     assert operator.apply().code == 0
     run = operator.run()
     trap = Trap(aws)
@@ -267,7 +262,7 @@ def test_a_fault_in_its_call_leaves_nothing_undone_and_nothing_done_twice(
     fault: str, operator: Operator, simulated_aws: Any
 ) -> None:
     aws = simulated_aws(fleet())
-    prepared(operator)
+    operator.prepared()
     aws.control("faults", [{"operation": UPDATE[0], "fault": fault, "times": 1}])
     answer = operator.apply()
     assert answer.code == 0, str(answer)
@@ -278,7 +273,7 @@ def test_rolled_back_while_its_update_still_runs_it_waits_for_the_end_first(
     operator: Operator, simulated_aws: Any, tmp_path: Path
 ) -> None:
     aws = simulated_aws(fleet())
-    prepared(operator)
+    operator.prepared()
     trap = Trap(aws)
     victim = Killable(operator.arguments("apply", str(operator.plan_file), "--yes"), tmp_path)
     trap.set(victim, 1, "after", only="update-version")
@@ -294,7 +289,7 @@ def test_an_update_of_somebody_else_is_waited_for_by_the_operator_not_by_us(
     operator: Operator, simulated_aws: Any
 ) -> None:
     aws = simulated_aws(fleet())
-    prepared(operator)
+    operator.prepared()
     client("eks").update_nodegroup_version(
         clusterName="shop", nodegroupName="batch", launchTemplate={"name": "batch", "version": "1"}
     )
@@ -314,7 +309,7 @@ def test_pods_that_cannot_be_evicted_stop_the_run_with_the_words_of_eks(
 ) -> None:
     aws = simulated_aws(fleet(more="eks_drainable = false"))
     old = set(running(aws))
-    prepared(operator)
+    operator.prepared()
     stopped = operator.apply()
     assert stopped.code == 4, str(stopped)
     assert told(stopped)["state"] == "rolled-back"
@@ -326,7 +321,7 @@ def test_without_a_template_of_its_own_it_is_held_with_the_one_way_that_aws_has(
     operator: Operator, simulated_aws: Any
 ) -> None:
     aws = simulated_aws(fleet(more="eks_custom_template = false"))
-    plan = prepared(operator)
+    plan = operator.prepared()
     assert not changes_of(plan, "nodegroup-version")
     assert not changes_of(plan, "launch-template-version")
     (held,) = [h for h in plan["held"] if "/" in h["resource"]]
@@ -359,7 +354,7 @@ def test_a_node_group_that_may_not_be_read_is_unknown_and_the_scan_incomplete(
 def test_a_held_node_holds_the_node_group(operator: Operator, simulated_aws: Any) -> None:
     caller = '{ program = "old", behaviour = "v1-only" },'
     simulated_aws(fleet(caller=caller))
-    plan = prepared(operator)
+    plan = operator.prepared()
     assert not changes_of(plan, "nodegroup-version")
     (held,) = [h for h in plan["held"] if "/" in h["resource"]]
     assert held["status"] == "blocked"
@@ -379,7 +374,7 @@ def test_nodes_that_a_failed_update_left_behind_are_replaced_too(
 ) -> None:
     aws = simulated_aws(fleet())
     old = set(running(aws))
-    prepared(operator)
+    operator.prepared()
     trap = Trap(aws)
     victim = Killable(operator.arguments("apply", str(operator.plan_file), "--yes"), tmp_path)
     trap.set(victim, 1, "after", only="update-version")
@@ -407,7 +402,7 @@ def test_nodes_that_a_failed_update_left_behind_are_replaced_too(
 
 def test_a_way_back_that_failed_can_be_tried_again(operator: Operator, simulated_aws: Any) -> None:
     aws = simulated_aws(fleet())
-    prepared(operator)
+    operator.prepared()
     assert operator.apply().code == 0
     run = operator.run()
     with aws.world.lock:

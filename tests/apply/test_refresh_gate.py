@@ -52,11 +52,6 @@ HOME = "111111111111 eu-west-1"
 CELLS = (("111111111111", "eu-west-1"),)
 
 
-def prepared(operator: Operator) -> Any:
-    assert operator.scan("--regions", "eu-west-1").code == 0
-    return operator.plan()
-
-
 def running(aws: Any, group: str) -> dict[str, Any]:
     return {key: one for key, one in instances(aws, group).items() if one["state"] == "running"}
 
@@ -73,7 +68,7 @@ def test_a_v1_caller_at_boot_fails_the_first_replacement_and_aws_rolls_the_group
     boot_only = 'behaviour = "v1-only", when = "boot"'
     aws = simulated_aws(FLEET.format(version=version, program="register", behaviour=boot_only))
     before = aws_view(CELLS)[HOME]
-    plan = prepared(operator)
+    plan = operator.prepared()
     assert [c["resource"] for c in changes_of(plan, "instance-refresh")] == ["edge"]
 
     stopped = operator.apply()
@@ -105,7 +100,7 @@ def test_a_v1_caller_at_boot_fails_the_first_replacement_and_aws_rolls_the_group
     assert aws_view(CELLS)[HOME]["templates"]["edge"] == now["templates"]["edge"]
 
     # The next plan does not try the same again.
-    again = prepared(operator)
+    again = operator.prepared()
     assert not changes_of(again, "instance-refresh")
     (held,) = [h for h in again["held"] if h["name"] == "edge" and "/" in h["resource"]]
     assert held["status"] == "blocked"
@@ -119,7 +114,7 @@ def test_a_group_whose_boot_nobody_saw_is_replaced_instance_by_instance(
     v2 = 'behaviour = "v2", when = "boot", container = "bridge"'
     aws = simulated_aws(FLEET.format(version="1", program="register", behaviour=v2))
     old = set(running(aws, "edge"))
-    prepared(operator)
+    operator.prepared()
     answer = operator.apply()
     assert answer.code == 0, str(answer)
     new = running(aws, "edge")
@@ -137,7 +132,7 @@ def test_a_replacement_that_aws_finds_healthy_but_whose_v1_calls_are_refused_is_
     # It is not vital, so no health check fails: only the metric of refused calls tells.
     quiet = 'behaviour = "v1-only", when = "boot", vital = false'
     aws = simulated_aws(FLEET.format(version="1", program="billing", behaviour=quiet))
-    prepared(operator)
+    operator.prepared()
     stopped = operator.apply()
     assert stopped.code == 4, str(stopped)
     assert state_of(stopped, "instance-refresh") == "rolled-back"
@@ -151,7 +146,7 @@ def test_a_refresh_that_aws_rolled_back_while_nobody_watched_is_not_started_agai
 ) -> None:
     boot_only = 'behaviour = "v1-only", when = "boot"'
     aws = simulated_aws(FLEET.format(version="1", program="register", behaviour=boot_only))
-    prepared(operator)
+    operator.prepared()
     trap = Trap(aws)
     victim = Killable(operator.arguments("apply", str(operator.plan_file), "--yes"), tmp_path)
     trap.set(victim, 1, "between", only="Action=StartInstanceRefresh&")
@@ -173,7 +168,7 @@ def test_a_refresh_of_somebody_else_is_not_taken_for_ours(
 ) -> None:
     v2 = 'behaviour = "v2", when = "boot"'
     aws = simulated_aws(FLEET.format(version="1", program="register", behaviour=v2))
-    prepared(operator)
+    operator.prepared()
     client("autoscaling").start_instance_refresh(
         AutoScalingGroupName="edge", Preferences={"MinHealthyPercentage": 0}
     )

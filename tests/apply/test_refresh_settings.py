@@ -53,11 +53,6 @@ def fleet(
     return FLEET.format(version=version, replaced=replaced, caller=caller, image=image, more=more)
 
 
-def prepared(operator: Operator) -> Any:
-    assert operator.scan("--regions", "eu-west-1").code == 0
-    return operator.plan()
-
-
 def running(aws: Any, group: str = "edge") -> dict[str, str]:
     return {
         key: one["options"]["http_tokens"]
@@ -105,7 +100,7 @@ def test_every_setting_reaches_aws_as_a_preference(operator: Operator, simulated
         'alarms = ["errors"]\nbake_time = 1200\n'
     )
     old = running(aws)
-    prepared(operator)
+    operator.prepared()
     answer = operator.apply()
     assert answer.code == 0, str(answer)
     (refresh,) = refreshes()
@@ -136,7 +131,7 @@ def test_a_group_on_a_floating_version_is_pinned_refreshed_and_put_back(
     aws = simulated_aws(fleet(floating))
     before, old = aws_view(CELLS)[HOME], running(aws)
     operator.settings(REFRESH)
-    plan = prepared(operator)
+    plan = operator.prepared()
     assert not changes_of(plan, "instance-options")
     (refresh,) = changes_of(plan, "instance-refresh")
     assert refresh["after"]["preferences"]["AutoRollback"] is True
@@ -167,7 +162,7 @@ def test_no_new_version_takes_effect_on_the_latest_before_the_refresh_proves_it(
 ) -> None:
     aws = simulated_aws(fleet("$Latest"))
     operator.settings(REFRESH)
-    prepared(operator)
+    operator.prepared()
     assert operator.apply("--wave", "-1").code == 0
     assert version() == "1", "pinned to what $Latest was"
     (born,) = set(
@@ -186,7 +181,7 @@ def test_an_alarm_of_the_operators_ends_the_refresh_and_aws_rolls_it_back(
         AlarmName="errors", StateValue="ALARM", StateReason="the shop answers 500"
     )
     operator.settings(REFRESH + '[refresh]\nalarms = ["latency", "errors"]\n')
-    prepared(operator)
+    operator.prepared()
     stopped = operator.apply()
     assert stopped.code == 4, str(stopped)
     (told,) = [c for c in stopped.json["changes"] if c["kind"] == "instance-refresh"]
@@ -211,7 +206,7 @@ def test_protected_and_standby_instances_that_a_refresh_leaves_are_changed_in_pl
         ShouldDecrementDesiredCapacity=True,
     )
     operator.settings(REFRESH)
-    plan = prepared(operator)
+    plan = operator.prepared()
     (refresh,) = changes_of(plan, "instance-refresh")
     left = {c["resource"]: c for c in changes_of(plan, "instance-options")}
     assert set(left) == {protected, standby}
@@ -249,7 +244,7 @@ def test_what_a_refresh_leaves_is_not_changed_where_the_refresh_was_rolled_back(
         AutoScalingGroupName="edge", InstanceIds=[protected], ProtectedFromScaleIn=True
     )
     operator.settings(REFRESH + '[refresh]\nalarms = ["errors"]\n')
-    prepared(operator)
+    operator.prepared()
     assert operator.apply().code == 4
     finished = operator.resume(operator.run())
     assert (finished.code, finished.json["state"]) == (1, "incomplete"), str(finished)
@@ -265,7 +260,7 @@ def test_a_group_that_is_all_protected_is_held_where_its_boot_has_to_be_proved(
     client("autoscaling").set_instance_protection(
         AutoScalingGroupName="edge", InstanceIds=sorted(running(aws)), ProtectedFromScaleIn=True
     )
-    plan = prepared(operator)
+    plan = operator.prepared()
     assert not changes_of(plan, "instance-refresh")
     (held,) = [h for h in plan["held"] if h["resource"] == "edge/edge:1"]
     assert held["reasons"][0]["rule"] == "refresh-replaces-nobody"
@@ -279,7 +274,7 @@ def test_an_image_by_parameter_has_no_rollback_so_its_group_is_held_or_changed_i
     operator: Operator, simulated_aws: Any
 ) -> None:
     simulated_aws(fleet(image="resolve:ssm:/golden", replaced=0))
-    plan = prepared(operator)
+    plan = operator.prepared()
     (held,) = [h for h in plan["held"] if h["resource"] == "edge/edge:1"]
     assert held["reasons"][0]["rule"] == "refresh-no-rollback"
     assert "resolve:ssm:/golden" in held["reasons"][0]["summary"]
@@ -290,7 +285,7 @@ def test_a_boot_that_was_seen_needs_no_refresh_that_could_not_be_rolled_back(
 ) -> None:
     aws = simulated_aws(fleet(image="resolve:ssm:/golden"))
     operator.settings(REFRESH)
-    plan = prepared(operator)
+    plan = operator.prepared()
     assert not changes_of(plan, "instance-refresh")
     in_place = changes_of(plan, "instance-options")
     assert len(in_place) == 4
@@ -304,7 +299,7 @@ def test_without_a_rollback_a_refresh_is_stopped_halfway_and_rollback_replaces_a
 ) -> None:
     aws = simulated_aws(fleet(image="resolve:ssm:/golden", replaced=0, caller=NOT_VITAL))
     operator.settings("[refresh]\nauto_rollback = false\n")
-    plan = prepared(operator)
+    plan = operator.prepared()
     (refresh,) = changes_of(plan, "instance-refresh")
     assert refresh["after"]["preferences"]["AutoRollback"] is False
     assert any("does not bring the old version back" in note for note in refresh["notes"])

@@ -14,7 +14,6 @@ from ssm_fleet import (
     ONE,
     ROLE,
     SEVERAL,
-    account,
     change_of,
     changed_once,
     details,
@@ -22,11 +21,10 @@ from ssm_fleet import (
     handmade,
     living,
     prepared,
-    region,
     small_batches,
     tokens,
 )
-from whole_run import OTHER, OWN, Operator, aws_view, calls_of, states_of
+from whole_run import OTHER, OWN, Operator, account, aws_view, calls_of, region, states_of
 
 
 @pytest.fixture

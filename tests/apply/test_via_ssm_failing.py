@@ -10,7 +10,6 @@ from ssm_fleet import (
     CELLS,
     HEAD,
     MANY,
-    account,
     change_of,
     changed_once,
     details,
@@ -18,11 +17,10 @@ from ssm_fleet import (
     handmade,
     living,
     prepared,
-    region,
     small_batches,
     tokens,
 )
-from whole_run import OWN, Operator, aws_view, calls_of, states_of
+from whole_run import OWN, Operator, account, aws_view, calls_of, region, states_of
 
 
 @pytest.fixture
