@@ -17,8 +17,8 @@ _BATCH = 100
 _SHOWN = 5
 
 
-def check_seal(plan: Plan) -> None:
-    """Refuse a plan that was changed after it was sealed.
+def check_seal(plan: Plan, name: str) -> None:
+    """Refuse a plan that was changed after it was sealed; `name` is what it is called by.
 
     Raises:
         RefusedError: the digest does not fit the content.
@@ -26,7 +26,7 @@ def check_seal(plan: Plan) -> None:
     found = plan.content_digest()
     if found != plan.digest:
         raise RefusedError(
-            f"the plan was changed after it was sealed (digest {plan.digest[:8] or 'none'}…, "
+            f"{name} was changed after it was sealed (digest {plan.digest[:8] or 'none'}…, "
             f"found {found[:8]}…)",
             detail="a plan is applied exactly as it was reviewed, or not at all",
             hint="build it again with `imdsctl plan`",

@@ -5,7 +5,7 @@ from pathlib import Path
 import msgspec
 
 from imdsctl.apply.start import check_seal
-from imdsctl.model.diagnostics import RefusedError, UsageError
+from imdsctl.model.diagnostics import UsageError
 from imdsctl.model.plan import Plan
 
 
@@ -56,11 +56,5 @@ def read_plan(path: Path) -> Plan:
         ) from error
     if plan.schema != "imdsctl/plan/v1":
         raise UsageError(f"{path} has the schema {plan.schema}; this version reads imdsctl/plan/v1")
-    try:
-        check_seal(plan)
-    except RefusedError as error:
-        said = error.diagnostic
-        raise RefusedError(
-            said.summary.replace("the plan", str(path), 1), detail=said.detail, hint=said.hint
-        ) from error
+    check_seal(plan, str(path))
     return plan

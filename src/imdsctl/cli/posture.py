@@ -1,6 +1,5 @@
 """Posture as `scan` and `status` show it, in words and as JSON."""
 
-import re
 from collections import defaultdict
 from typing import Any
 
@@ -10,6 +9,7 @@ from imdsctl.judge.installed import old_on
 from imdsctl.judge.paths import PathFinder
 from imdsctl.model.evidence import Cell, Unreadable
 from imdsctl.model.launch_path import LaunchPath
+from imdsctl.model.refusal import refusal
 from imdsctl.ports import Posture, ScanRecord, Store
 from imdsctl.scan.judged import unreadable_in
 
@@ -18,10 +18,6 @@ NOT_THERE = "*"
 
 _LABEL = 20
 _IMAGES_SHOWN = 3
-_DENIED = re.compile(
-    r"(AccessDenied\w*|UnauthorizedOperation|AuthFailure|Client\.Unauthorized\w*): "
-)
-_ACTION = re.compile(r"not authorized to perform:? (?P<action>[\w-]+:\w+)")
 
 
 def launch_paths(store: Store) -> list[LaunchPath]:
@@ -267,7 +263,7 @@ def _where(account: str, regions: list[str], *, everything: bool) -> str:
 
 def with_permissions(store: Store, *steps: str) -> list[str]:
     """The next steps, and the missing permissions: first where they left nothing to see."""
-    if not any(_DENIED.match(failure.why) for failure in unreadable_in(store)):
+    if not any(refusal(failure.why) for failure in unreadable_in(store)):
         return list(steps)
     missing = "imdsctl permissions scan   (what the scan has to be allowed)"
     return [*steps, missing] if store.posture().total else [missing]
@@ -277,7 +273,6 @@ def _failure(failure: Unreadable, *, everything: bool) -> tuple[str, str]:
     """Why something was not read, and what, in the words that fit."""
     if everything:
         return failure.why, failure.what
-    if _DENIED.match(failure.why):
-        action = _ACTION.search(failure.why)
-        return "access denied", action["action"] if action else failure.what
+    if denied := refusal(failure.why):
+        return "access denied", denied.action or failure.what
     return failure.why.rstrip(". "), failure.what

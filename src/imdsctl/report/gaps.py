@@ -1,19 +1,12 @@
 """What could not be read, as few rows: refusals alike in one, whatever action they are of."""
 
-import re
 from collections import defaultdict
 from collections.abc import Iterable
-from typing import Final
 
 from msgspec import Struct
 
+from imdsctl.model.refusal import refusal
 from imdsctl.report.data import Gap
-
-_DENIED: Final = re.compile(
-    r"(?:AccessDenied\w*|UnauthorizedOperation|AuthFailure|Client\.Unauthorized\w*): .*?"
-    r"not authorized to perform:? (?P<action>[\w-]+:\w+)(?: on resource: \S+)?(?P<how>.*)",
-    re.DOTALL,
-)
 
 
 class GapRow(Struct, frozen=True, kw_only=True):
@@ -36,13 +29,13 @@ def gap_rows(gaps: Iterable[Gap]) -> list[GapRow]:
     actions: dict[tuple[str, str, str], list[str]] = defaultdict(list)
     for gap in gaps:
         why = gap.why
-        denied = _DENIED.match(why)
-        if denied:
-            why = f"access denied{denied['how'].rstrip('. ')}"
+        denied = refusal(why)
+        if denied and denied.action:
+            why = f"access denied{denied.how}"
         key = gap.account, gap.region, why
         whats[key].append((gap.what, gap.seen))
-        if denied:
-            actions[key].append(denied["action"])
+        if denied and denied.action:
+            actions[key].append(denied.action)
     regions: dict[tuple[str, str, tuple[tuple[str, int], ...], tuple[str, ...]], list[str]] = (
         defaultdict(list)
     )
