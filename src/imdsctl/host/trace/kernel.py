@@ -34,7 +34,7 @@ from imdsctl.host.trace.events import (
     Sent,
     Who,
 )
-from imdsctl.host.trace.processes import kernel_exe, sees_all_pids
+from imdsctl.host.trace.processes import comm_in, kernel_exe, sees_all_pids
 
 WHO = struct.Struct("<QQQQIIIIII16s")
 """`struct who`: cgroup, netns, started, image, pid, thread, uid, flags, –, –, comm."""
@@ -194,7 +194,7 @@ class KernelSource:
             key = struct.pack("<Q", one.cookie)
             owners = self._loaded.maps["owners"]
             if owners.get(key) is None:
-                comm = _comm(pid)
+                comm = comm_in(Path(f"/proc/{pid}"))
                 owners.put(
                     key, WHO.pack(0, 0, 0, 0, pid, pid, one.uid, _BEFORE, 0, 0, comm.encode()[:15])
                 )
@@ -267,7 +267,7 @@ class KernelSource:
             self._last_look = at + _SHARE * took
             if found is not None:
                 one, holder = found
-                return Who(holder, one.uid, _comm(holder), open_before=True)
+                return Who(holder, one.uid, comm_in(Path(f"/proc/{holder}")), open_before=True)
         return Who(
             pid,
             uid,
@@ -389,14 +389,6 @@ def _connected() -> Iterator[tuple[sockdiag.TcpSocket, int]]:
         for one in found:
             if one.inode in pids:
                 yield one, pids[one.inode]
-
-
-def _comm(pid: int) -> str:
-    try:
-        text = Path(f"/proc/{pid}/comm").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return ""
-    return text.rstrip("\n")
 
 
 def _why(error: OSError) -> str:

@@ -31,7 +31,7 @@ from imdsctl.host.trace.events import (
     Sent,
     Who,
 )
-from imdsctl.host.trace.processes import start_ticks
+from imdsctl.host.trace.processes import comm_in, start_ticks
 from imdsctl.host.trace.segments import (
     IMDS_PORT,
     IMDS_V4,
@@ -197,7 +197,7 @@ class PacketSource:
         pid = self._holder(found.inode)
         if not pid:
             return Who(uid=found.uid)
-        return Who(pid, found.uid, _comm(pid), image=start_ticks(pid))
+        return Who(pid, found.uid, comm_in(Path(f"/proc/{pid}")), image=start_ticks(pid))
 
     def _elsewhere(self, asked: tuple[int, bytes, int, bytes, int]) -> sockdiag.TcpSocket | None:
         now = time.monotonic()
@@ -278,14 +278,6 @@ def _link(path: str) -> str:
         return os.readlink(path)  # noqa: PTH115 - the text, not a path
     except OSError:
         return ""
-
-
-def _comm(pid: int) -> str:
-    try:
-        text = Path(f"/proc/{pid}/comm").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return ""
-    return text.rstrip("\n")
 
 
 def _why(error: Exception) -> str:

@@ -124,7 +124,7 @@ class Processes:
         parents = told.parents if told and told.parents is not None else None
         if parents is None:
             parents = list(self._above(int(stat[1]))) if alive else []
-        comm = who.comm or (_comm(here) if alive else "")
+        comm = who.comm or (comm_in(here) if alive else "")
         path = self._path(who, here if alive else None)
         place = place_of(path, self._root)
         return Process(
@@ -162,7 +162,7 @@ class Processes:
             stat = _stat(here)
             if not stat:
                 return
-            yield Parent(pid, _comm(here), int(stat[_START]) * _NANO // _TICKS)
+            yield Parent(pid, comm_in(here), int(stat[_START]) * _NANO // _TICKS)
             pid = int(stat[1])
 
     def _exe_of(self, parent: Parent) -> str | None:
@@ -175,7 +175,7 @@ class Processes:
             same = bool(stat) and _same_time(int(stat[_START]), parent.started)
             found = _exe(here) if same else ""
             # A child that has not become another program yet looks like its parent.
-            if found and _comm(here) == parent.comm:
+            if found and comm_in(here) == parent.comm:
                 self._parents[key] = found
                 if len(self._parents) > _MOST:
                     self._parents.popitem(last=False)
@@ -275,7 +275,8 @@ def _stat(here: Path) -> list[str]:
     return fields if len(fields) > _START else []
 
 
-def _comm(here: Path) -> str:
+def comm_in(here: Path) -> str:
+    """The name of the process of a folder of /proc; empty where it is gone."""
     try:
         return (here / "comm").read_text(encoding="utf-8", errors="replace").rstrip("\n")
     except OSError:
